@@ -1,0 +1,126 @@
+"""A plan: everything that decides a run, as plain data that can be hashed, stored and read back."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.types import Json, Sampling
+
+#: keys that change how a run is watched or kept, not what it computes
+OPERATIONAL = frozenset({"tracking", "timeout", "name"})
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The files of a model, on this disk."""
+
+    name: str
+    path: str  #: a directory with config.json and safetensors, or the (first) GGUF file
+    format: str  #: ``safetensors`` or ``gguf``
+    digest: str = ""  #: SHA-256 over all files
+    experts: int | None = None  #: experts of a layer, from the metadata
+    experts_used: int | None = None  #: K that the metadata asks for
+    context: int | None = None  #: tokens the model was made for
+    quantization: str = "none"  #: scheme that the files hold, ``none`` for floats
+    origin: str = ""  #: repository and revision that they came from
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class Load:
+    """The group-less keys ``load.*``; ``None`` leaves the choice to the engine."""
+
+    dtype: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    gpu_layers: int | None = None
+    context: int | None = None
+    batch: int | None = None
+    mmap: bool | None = None
+    repack: bool | None = None
+
+
+@dataclass(frozen=True)
+class Tools:
+    """How tool calls are offered and read."""
+
+    parser: str = "auto"
+    choice: str = "auto"
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """Which prompts are asked; the prompts themselves lie beside the plan in prompts.jsonl."""
+
+    source: str
+    digest: str  #: SHA-256 of their canonical JSON
+    count: int
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where the finished record is published."""
+
+    kind: str = "none"
+    uri: str | None = None
+    experiment: str = "infra"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, before it runs."""
+
+    model: Weights
+    backend: str
+    quantization: str
+    prompts: PromptSet
+    experts_active: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    load: Load = field(default_factory=Load)
+    tools: Tools = field(default_factory=Tools)
+    tracking: Tracking = field(default_factory=Tracking)
+    warmup: int = 1
+    repeat: int = 0
+    timeout: float | None = None
+    name: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    plugins: Mapping[str, str] = field(default_factory=dict)  #: file -> SHA-256, of those in use
+    machine: str = ""
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that decides what the run computes, its repeat index left out."""
+        kept = {k: v for k, v in to_json(self).items() if k not in OPERATIONAL | {"repeat"}}
+        kept["model"] = kept["model"]["digest"] or kept["model"]["path"]
+        return digest(kept)
+
+
+def to_json(value: Any) -> dict[str, Json]:
+    """A dataclass as the JSON object that ``from_json`` reads."""
+    result: dict[str, Json] = json.loads(json.dumps(dataclasses.asdict(value), default=dict))
+    return result
+
+
+def from_json(data: Mapping[str, Json]) -> Plan:
+    """A plan from its JSON object.
+
+    Raises:
+        TypeError, KeyError: the object was not written by this version.
+    """
+    known = dict(data)
+    known["model"] = Weights(**known["model"])
+    known["prompts"] = PromptSet(**known["prompts"])
+    known["sampling"] = Sampling(**{**known["sampling"], "stop": tuple(known["sampling"]["stop"])})
+    known["load"] = Load(**known["load"])
+    known["tools"] = Tools(**known["tools"])
+    known["tracking"] = Tracking(**known["tracking"])
+    return Plan(**known)
+
+
+def digest(value: Json) -> str:
+    """SHA-256, in hex, of a JSON value written canonically (sorted keys, no spaces)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

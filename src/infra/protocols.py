@@ -1,0 +1,78 @@
+"""What a backend, an engine and a parser must be able to do; ``infra.testing`` checks it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.plan import Plan
+from infra.types import Facts, Prompt, Reply, Sampling, Token, ToolSchema
+
+
+class Engine(Protocol):
+    """A loaded model. One thread uses it; nothing is shared with other engines."""
+
+    facts: Facts
+    eos: frozenset[int]  #: ids that end an answer
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """Render ``prompt`` with ``infra.chat.render`` and tokenize it with the engine's own
+        vocabulary, special tokens recognized and none added."""
+
+    def generate(self, ids: Sequence[int], sampling: Sampling) -> Iterator[Token]:
+        """Evaluate ``ids`` from an empty KV cache, then yield tokens without end, the id in
+        ``eos`` included. The kernel stops. Special tokens keep their text. ``sampling.seed``
+        alone decides the draws."""
+
+    def distribution(
+        self, logits: NDArray[np.float32], history: Sequence[int], sampling: Sampling
+    ) -> NDArray[np.float32]:
+        """Probabilities, float32 of shape (vocabulary,), that ``generate`` would draw from,
+        through the same code."""
+
+    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Natural log-probability of ids[1:] given what comes before each, float32 of shape
+        (len(ids) - 1,), computed from float32 logits in chunks."""
+
+    def device_memory(self) -> int | None:
+        """Bytes in use on the accelerator, ``None`` where there is none."""
+
+    def close(self) -> None:
+        """Free the model."""
+
+
+class Backend(Protocol):
+    """Makes engines. Importing its module must not import the engine's library."""
+
+    distributions: tuple[str, ...]  #: whose versions go into a run's identity; the first is shown
+    extra: str  #: ``pip install 'infra[extra]'``
+    formats: tuple[str, ...]  #: of weights that it reads: ``safetensors``, ``gguf``
+    quantizations: frozenset[str]  #: schemes of the group ``quantization`` that it can do
+
+    def prepare(self, plan: Plan) -> None:
+        """Import the library, check the hardware, make what is made once (a quantized file).
+        Timed as stage ``import``.
+
+        Raises:
+            Refused: the machine or the installed version cannot do what the plan asks.
+        """
+
+    def load(self, plan: Plan) -> Engine:
+        """Load the model that ``plan`` describes. Timed as stage ``load``."""
+
+
+class Parser(Protocol):
+    """Takes a model's text apart. Never raises, whatever the text."""
+
+    names: tuple[str, ...]  #: the first is the one shown; others are aliases
+    family: str  #: the shared shape, e.g. ``hermes_json_tag``
+    source: str  #: where the format is defined
+
+    def matches(self, template: str) -> bool:
+        """Whether a model with this chat template speaks the format."""
+
+    def parse(
+        self, text: str, tools: Sequence[ToolSchema] = (), starts_in_reasoning: bool = False
+    ) -> Reply:
+        """The whole text at once."""

@@ -1,0 +1,111 @@
+"""The keys an experiment may have, with their types; Hydra checks every override against it."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+
+class Choice(Enum):
+    """What the model may do with its tools."""
+
+    auto = "auto"
+    required = "required"
+    none = "none"
+
+
+@dataclass
+class Model:
+    """A model: where its weights are for each backend and quantization."""
+
+    name: str = MISSING
+    about: str = ""
+    licence: str = ""
+    parameters: str = ""  #: total and active, e.g. 30.5B-A3.3B
+    experts: str = ""  #: active of all, e.g. 8/128
+    path: str | None = None  #: a directory of safetensors or a GGUF file
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """backend -> quantization (or ``any``) -> path, or repo, file and revision."""
+    trust_remote_code: bool = False
+
+
+@dataclass
+class Named:
+    name: str = MISSING
+
+
+@dataclass
+class Quantization:
+    scheme: str = MISSING
+
+
+@dataclass
+class Experts:
+    active: int | None = None
+
+
+@dataclass
+class Sampling:
+    """Field by field infra.types.Sampling, where each is defined."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    max_tokens: int = 256
+    stop: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Prompts:
+    file: str | None = None
+    limit: int | None = None  #: only the first so many
+
+
+@dataclass
+class Load:
+    """How an engine loads; each key is applied, or recorded as unsupported."""
+
+    dtype: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    gpu_layers: int | None = None
+    context: int | None = None
+    batch: int | None = None
+    mmap: bool | None = None
+    repack: bool | None = None  #: llama.cpp's CPU weight repacking
+
+
+@dataclass
+class Tools:
+    parser: str = "auto"
+    choice: Choice = Choice.auto
+
+
+@dataclass
+class Tracking:
+    kind: str = MISSING
+    uri: str | None = None
+    experiment: str = "infra"
+
+
+@dataclass
+class Config:
+    """The root of an experiment's configuration."""
+
+    model: Model = field(default_factory=Model)
+    backend: Named = field(default_factory=Named)
+    quantization: Quantization = field(default_factory=Quantization)
+    experts: Experts = field(default_factory=Experts)
+    sampling: Sampling = field(default_factory=Sampling)
+    prompts: Prompts = field(default_factory=Prompts)
+    prompt: str | None = None  #: one question instead of a prompt set
+    tracking: Tracking = field(default_factory=Tracking)
+    load: Load = field(default_factory=Load)
+    tools: Tools = field(default_factory=Tools)
+    warmup: int = 1  #: requests made before the measured ones
+    seed: int = 0
+    timeout: float | None = None  #: seconds a run may take after its import
+    name: str | None = None  #: shown in tables, no part of what is run

@@ -1,0 +1,174 @@
+"""The words of infra as plain data: what crosses the border between kernel and plugins."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+#: any value that JSON can hold
+Json = Any
+
+Message = dict[str, Json]
+"""``role`` and ``content`` as chat templates read them."""
+
+ToolSchema = dict[str, Json]
+"""An OpenAI function schema: ``{"type": "function", "function": {"name", "parameters"}}``."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One tool call: what the model wants to run, and the id it gave, if any."""
+
+    name: str
+    arguments: dict[str, Json]
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A model's text, taken apart by a parser. ``problems`` says what could not be read."""
+
+    content: str = ""
+    reasoning: str = ""
+    calls: tuple[Call, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question. ``expected`` lists the right calls (empty: none), ``None``: not scored."""
+
+    id: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSchema, ...] = ()
+    expected: tuple[Call, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn, in this order: repetition penalty over prompt and output,
+    temperature, top_k, top_p, min_p, draw. ``temperature=0`` is greedy; ``top_k=0``, ``top_p=1``,
+    ``min_p=0`` and ``repetition_penalty=1`` switch a step off.
+
+    Sources: CTRL (arXiv:1909.05858) for the penalty, nucleus sampling (arXiv:1904.09751) for
+    top_p, min-p (arXiv:2407.01082).
+    """
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+    max_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+
+class Token(NamedTuple):
+    """A generated token: its id, and the text that it adds (empty inside a split character)."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was really loaded, read from the live model; ``None`` is unknown, never a guess."""
+
+    engine: str  #: distribution and version, e.g. ``mlx-lm 0.32.2``
+    device: str  #: ``cpu``, ``cuda:0``, ``mps``, ``metal``
+    dtype: str  #: of the computation, e.g. ``float32``
+    parameters: int  #: logical weights, shared ones counted once
+    weight_bytes: int  #: as stored in memory or in the mapped file
+    context: int  #: tokens that fit
+    threads: int | None
+    experts: int | None = None  #: of a layer; ``None`` for a dense model
+    effective_k: int | None = None  #: experts that a token was seen to use in a forward pass
+    schemes: Mapping[str, float] = field(default_factory=dict)
+    """Storage type -> share of all weights, e.g. ``{"q4_k": 0.8, "q6_k": 0.2}``."""
+    unquantized: float = 1.0  #: share of the matrix weights that is stored as floats
+    template_sha256: str | None = None  #: of the chat template's source
+    options: Mapping[str, Json] = field(default_factory=dict)
+    """Each ``load.*`` option: the value in effect, or ``"unsupported"``."""
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Stored bits over logical weights, scales and zero points included."""
+        return 8 * self.weight_bytes / self.parameters
+
+
+class Measure(NamedTuple):
+    """A metric's value and the number of samples behind it."""
+
+    value: float
+    n: int = 1
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number read from a finished record. ``compute`` gives ``None`` where it does not apply."""
+
+    compute: Callable[["Record"], Measure | None]
+    unit: str
+    better: Literal["higher", "lower", "neither"]
+
+
+def metric(
+    unit: str, better: Literal["higher", "lower", "neither"]
+) -> Callable[[Callable[["Record"], Measure | None]], Metric]:
+    """Make a Metric of a function; its docstring is the metric's definition."""
+    return lambda compute: Metric(compute, unit, better)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a run; times are seconds on one monotonic clock, 0 at the run's start."""
+
+    name: str
+    start: float
+    end: float
+    memory: Mapping[str, int | None] = field(default_factory=dict)
+    """At its end, in bytes: ``peak``, ``anonymous``, ``mapped``, ``read``, ``device``."""
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One request: from rendering the prompt to the last token. Times as in Stage."""
+
+    index: int
+    prompt: Prompt
+    start: float
+    prompt_ids: int  #: tokens in the prompt
+    prompt_sha256: str  #: of the token ids
+    evaluated: int  #: prompt tokens computed; fewer than ``prompt_ids`` where a cache was reused
+    prefill_start: float
+    ids: tuple[int, ...] = ()
+    times: tuple[float, ...] = ()  #: when each token came
+    text: str = ""
+    first_text: float | None = None  #: when the first token with text came
+    end: float | None = None  #: ``None`` while unfinished
+    finish: str = "unfinished"  #: ``eos``, ``stop``, ``length``, ``context`` or ``unfinished``
+    reply: Reply | None = None
+    exact: bool | None = None  #: all calls as expected; ``None`` where nothing was expected
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run after it ran; what metrics read. ``record.json`` holds it without the generations."""
+
+    plan: Mapping[str, Json]
+    status: Literal["FINISHED", "FAILED", "KILLED"]
+    cause: str | None
+    started: float  #: Unix time, seconds
+    stages: tuple[Stage, ...]
+    generations: tuple[Generation, ...]
+    facts: Facts | None
+    warmup: tuple[Generation, ...] = ()
+    samples: Sequence[Mapping[str, float]] = ()
+    """What the parent saw at most four times a second: ``t`` and sums since the start."""
+    machine: Mapping[str, Json] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    metrics: Mapping[str, Json] = field(default_factory=dict)
