@@ -196,9 +196,11 @@ class Sampler:
         )
 
     def turn(self, offered: list[str]) -> Turn:
-        """60 % one call, 22 % two, 10 % small talk, 8 % a request for a tool that is not offered."""
+        """60 % one call, 22 % two, 10 % small talk, 8 % a request for a tool that is not offered
+        (18 % in training, as that is learned last)."""
         kinds = [self.asks_one, self.asks_two, self.asks_nothing, self.asks_in_vain]
-        return self.rng.choices(kinds, [60, 22, 10, 8])[0](offered)
+        shares = [60, 22, 10, 8] if self.style.held_out else [52, 22, 8, 18]
+        return self.rng.choices(kinds, shares)[0](offered)
 
     def offered(self) -> list[str]:
         """The names of the tools on offer, in random order."""

@@ -132,6 +132,13 @@ def bundled(name: str) -> Path:
     return inside if inside.is_dir() else HERE.parents[1] / name
 
 
+def located(name: str) -> Path:
+    """A path as configuration writes it: ``bundled:X`` is below the bundled plugins."""
+    if name.startswith("bundled:"):
+        return bundled("plugins") / name.removeprefix("bundled:")
+    return Path(name).expanduser()
+
+
 @functools.lru_cache(maxsize=1)
 def registry() -> Registry:
     """The plugins of this process, found once."""

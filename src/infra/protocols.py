@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.events import Event
 from infra.plan import Plan
 from infra.types import Facts, Prompt, Reply, Sampling, Token, ToolSchema
 
@@ -15,6 +16,7 @@ class Engine(Protocol):
 
     facts: Facts
     eos: frozenset[int]  #: ids that end an answer
+    template: str | None  #: the chat template's source
 
     def encode(self, prompt: Prompt) -> list[int]:
         """Render ``prompt`` with ``infra.chat.render`` and tokenize it with the engine's own
@@ -62,12 +64,23 @@ class Backend(Protocol):
         """Load the model that ``plan`` describes. Timed as stage ``load``."""
 
 
+class ReplyStream(Protocol):
+    """A parser at work on a text that comes in pieces, split anywhere."""
+
+    def feed(self, piece: str) -> list[Event]:
+        """What is certain after this piece; nothing is ever taken back."""
+
+    def close(self) -> list[Event]:
+        """The rest, once the text is over. All events add up to what ``parse`` gives."""
+
+
 class Parser(Protocol):
-    """Takes a model's text apart. Never raises, whatever the text."""
+    """Takes a model's text apart. Never raises, whatever the text, in time linear in its length."""
 
     names: tuple[str, ...]  #: the first is the one shown; others are aliases
     family: str  #: the shared shape, e.g. ``hermes_json_tag``
     source: str  #: where the format is defined
+    think: tuple[str, str]  #: what opens and closes reasoning
 
     def matches(self, template: str) -> bool:
         """Whether a model with this chat template speaks the format."""
@@ -75,4 +88,9 @@ class Parser(Protocol):
     def parse(
         self, text: str, tools: Sequence[ToolSchema] = (), starts_in_reasoning: bool = False
     ) -> Reply:
-        """The whole text at once."""
+        """The whole text at once. ``starts_in_reasoning``: the prompt opened it already."""
+
+    def stream(
+        self, tools: Sequence[ToolSchema] = (), starts_in_reasoning: bool = False
+    ) -> ReplyStream:
+        """A reader for a text that is still being generated."""

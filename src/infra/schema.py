@@ -62,6 +62,7 @@ class Sampling:
 class Prompts:
     file: str | None = None
     limit: int | None = None  #: only the first so many
+    tools: str | None = None  #: a JSON file of function schemas, offered with ``prompt=``
 
 
 @dataclass

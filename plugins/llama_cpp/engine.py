@@ -1,0 +1,138 @@
+"""The engine: a model, the context it answers in, and what was seen of both."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra import chat
+from infra.errors import Refused
+from infra.plan import Load, Plan
+from infra.types import Facts, Json, Prompt, Sampling, Token
+
+from . import hardware
+from .context import Context
+from .model import load_model
+from .native import library
+from .probe import Anatomy, examine
+from .sampling import Chain
+from .vocabulary import Vocabulary
+
+DEFAULT_CONTEXT = 4096  # all that a model was made for may take more memory than its weights
+DEFAULT_BATCH = 512  # llama.cpp's own
+SCORED_AT_ONCE = 64  # rows of logits, each as long as the vocabulary
+
+
+class LlamaCppEngine:
+    """As in ``infra.protocols.Engine``."""
+
+    def __init__(self, plan: Plan, path: Path) -> None:
+        threads = plan.load.threads or hardware.physical_cores()
+        with ExitStack() as stack:
+            self._model = load_model(path, plan.load, plan.experts_active)
+            stack.callback(library().llama.llama_model_free, self._model)
+            anatomy = examine(self._model, threads)
+            self._context = stack.enter_context(closing(_context(self._model, plan.load, threads)))
+            self._vocabulary = Vocabulary(self._model)
+            self.eos, self.template = self._vocabulary.eos, self._vocabulary.template
+            self.facts = self._read_facts(anatomy)
+            self._owned = stack.pop_all()
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        text = chat.render(self.template, prompt, self._vocabulary.special)
+        return self._vocabulary.tokenize(text)
+
+    def generate(self, ids: Sequence[int], sampling: Sampling) -> Iterator[Token]:
+        """As in ``infra.protocols.Engine``; the context ends the tokens if the kernel does not.
+
+        Raises:
+            Refused: there is nothing to evaluate, which llama.cpp would end the process for.
+            Failed: the context is full, or llama.cpp could not compute.
+        """
+        if not ids:
+            raise Refused("A prompt has no tokens: there is nothing to answer.")
+        text_of = self._vocabulary.decoder()
+        with closing(self._chain(sampling, ids)) as chain:
+            self._context.clear()
+            for start in range(0, len(ids), self._context.batch):
+                self._context.decode(ids[start : start + self._context.batch])
+            while True:
+                token = self._context.sample(chain.handle)
+                yield Token(token, text_of(token))
+                self._context.decode((token,))
+
+    def distribution(
+        self, logits: NDArray[np.float32], history: Sequence[int], sampling: Sampling
+    ) -> NDArray[np.float32]:
+        with closing(self._chain(sampling, history)) as chain:
+            return chain.probabilities(logits)
+
+    def _chain(self, sampling: Sampling, history: Sequence[int]) -> Chain:
+        return Chain(sampling, history, self._vocabulary.size, self.facts.context)
+
+    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """As in ``infra.protocols.Engine``, in a context of its own; the request's is kept."""
+        given, targets = ids[:-1], np.asarray(ids[1:])
+        result = np.empty(len(given), np.float32)
+        threads = self._context.threads
+        with closing(Context(self._model, len(ids), SCORED_AT_ONCE, threads)) as context:
+            for start in range(0, len(given), context.batch):
+                chunk = slice(start, start + context.batch)
+                context.decode(given[chunk], all_logits=True)
+                result[chunk] = _log_softmax_at(context.logits(len(given[chunk])), targets[chunk])
+        return result
+
+    def device_memory(self) -> int | None:
+        return hardware.memory_in_use(self.facts.device)
+
+    def close(self) -> None:
+        self._owned.close()
+
+    def _read_facts(self, anatomy: Anatomy) -> Facts:
+        llama = library().llama
+        parameters = llama.llama_model_n_params(self._model)
+        return Facts(
+            engine=f"llama-cpp-python {version('llama-cpp-python')}",
+            device=anatomy.device,
+            dtype="float32",  # of activations and sums; there is no option for it
+            parameters=parameters,
+            weight_bytes=llama.llama_model_size(self._model),
+            context=self._context.length,
+            threads=self._context.threads,
+            experts=anatomy.experts,
+            effective_k=anatomy.effective_k,
+            schemes=anatomy.schemes(parameters),
+            unquantized=anatomy.unquantized,
+            template_sha256=chat.sha256(self.template),
+            options=self._options(anatomy),
+        )
+
+    def _options(self, anatomy: Anatomy) -> dict[str, Json]:
+        return {
+            "dtype": "unsupported",
+            "device": anatomy.device,
+            "threads": self._context.threads,
+            "gpu_layers": anatomy.gpu_layers if hardware.gpus() else "unsupported",
+            "context": self._context.length,
+            "batch": self._context.batch,
+            "mmap": anatomy.is_mapped,
+            "repack": anatomy.repacked_bytes > 0,
+            "repack_bytes": anatomy.repacked_bytes,
+        }
+
+
+def _context(model: int, load: Load, threads: int) -> Context:
+    made_for = library().llama.llama_model_n_ctx_train(model)
+    length = load.context or min(made_for, DEFAULT_CONTEXT)
+    return Context(model, length, min(load.batch or DEFAULT_BATCH, length), threads)
+
+
+def _log_softmax_at(logits: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Log-probability of one id in each row, float32 of shape (rows,)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    picked = shifted[np.arange(len(ids)), ids]
+    result: NDArray[np.float32] = picked - np.log(np.exp(shifted).sum(axis=1))
+    return result

@@ -1,0 +1,91 @@
+"""The file that a plan runs: the given one, or its quantized copy, made once and kept.
+
+Copies lie under ``gguf/`` in infra's cache, named by the SHA-256 of the source, the scheme and
+the version of the engine that made them.
+"""
+
+import ctypes
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+from filelock import FileLock
+
+from infra import machine
+from infra.errors import Refused
+from infra.headers import gguf_parts
+from infra.plan import Plan
+
+from .hardware import physical_cores
+from .native import library
+
+#: scheme -> llama.cpp's name of it
+FILE_TYPES = {"q8": "Q8_0", "q4": "Q4_K_M", "q3": "Q3_K_M", "q2": "Q2_K"}
+#: scheme -> share of an f16 file that its copy needs at most, embeddings kept finer included
+LARGEST_SHARE = {"q8": 0.6, "q4": 0.45, "q3": 0.4, "q2": 0.35}
+
+
+def file_of(plan: Plan) -> Path:
+    """Where the weights lie that ``plan`` runs; ``ensure`` makes them.
+
+    Raises:
+        Refused: the file is quantized, and otherwise than asked.
+    """
+    asked, held, source = plan.quantization, plan.model.quantization, Path(plan.model.path)
+    if asked in ("stored", held):
+        return source
+    if held != "none":
+        raise Refused(
+            f"quantization={asked} needs a file in f16, bf16 or f32, but {source} holds {held}, "
+            "and quantizing again would add one loss to another. Give model.path such a file, or "
+            "run this one as it is with quantization=stored."
+        )
+    assert plan.model.digest, "without it two models would share one copy"
+    name = f"{plan.model.digest}-{FILE_TYPES[asked]}-{version('llama-cpp-python')}.gguf"
+    return machine.cache_dir() / "gguf" / name
+
+
+def ensure(plan: Plan) -> None:
+    """Make the quantized copy if it is asked for and not there. A second process waits.
+
+    Raises:
+        Refused: the disk is too full, or the source cannot be quantized.
+    """
+    target, source = file_of(plan), Path(plan.model.path)
+    if target == source or target.exists():
+        return
+    target.parent.mkdir(exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if not target.exists():
+            _check_space(source, target.parent, plan.quantization)
+            _make(source, target, FILE_TYPES[plan.quantization])
+
+
+def _check_space(source: Path, folder: Path, scheme: str) -> None:
+    parts = filter(Path.exists, map(source.with_name, gguf_parts(source.name)))
+    needed = int(sum(part.stat().st_size for part in parts) * LARGEST_SHARE[scheme])
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Refused(
+            f"quantization={scheme} needs up to {needed:,} bytes in {folder}, where {free:,} are "
+            "free. Make room, or set INFRA_CACHE to a folder on another disk."
+        )
+
+
+def _make(source: Path, target: Path, file_type: str) -> None:
+    """Under the lock, so that what a killed process left is simply written over."""
+    lib, half = library(), target.with_suffix(".part")
+    params = lib.llama.llama_model_quantize_default_params()
+    params.ftype = getattr(lib.llama, f"LLAMA_FTYPE_MOSTLY_{file_type}")
+    params.nthread = physical_cores()
+    lib.forget()
+    try:
+        code = lib.llama.llama_model_quantize(
+            os.fsencode(source), os.fsencode(half), ctypes.byref(params)
+        )
+        if code:
+            raise Refused(f"{source} cannot be quantized to {file_type}: {lib.complaint()}.")
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""From a plan to a live model: device, dtype, quantization, active experts."""
+
+import io
+from contextlib import redirect_stdout
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mlx_lm.utils import load_model, quantize_model
+
+import mlx.core as mx
+from infra.errors import Refused, nearest
+from infra.plan import Plan
+
+from . import experts
+
+DTYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
+BITS = {"q8": 8, "q4": 4, "q3": 3, "q2": 2}
+GROUP = 64  #: weights that share a scale and an offset
+
+
+def check(plan: Plan) -> None:
+    """
+    Raises:
+        Refused: this machine or this version cannot do what the plan asks.
+    """
+    chosen, wanted = device(plan.load.device), plan.load.dtype
+    if wanted not in ("auto", *DTYPES):
+        raise Refused(f"load.dtype={wanted} is unknown. {nearest(wanted, ['auto', *DTYPES])}")
+    as_floats = plan.quantization not in BITS and plan.model.quantization == "none"
+    if chosen == "cpu" and wanted not in ("auto", "float32") and plan.model.experts and as_floats:
+        raise Refused(
+            f"load.dtype={wanted}: on the CPU, mlx multiplies unquantized experts in float32 "
+            "alone. Try load.dtype=float32, or a quantization."
+        )
+    context(plan)
+
+
+def device(wanted: str) -> str:
+    """``metal`` or ``cpu``; ``auto`` takes the first of them that is here."""
+    here = ["metal"] * mx.metal.is_available() + ["cpu"]
+    if wanted not in ("auto", *here):
+        raise Refused(f"load.device={wanted}: mlx has {', '.join(here)} on this machine.")
+    return here[0] if wanted == "auto" else wanted
+
+
+def context(plan: Plan) -> int:
+    """Tokens that a request may have."""
+    tokens = plan.load.context or plan.model.context
+    if tokens is None:
+        raise Refused(f"{plan.model.path} does not say how long its context is: set load.context.")
+    return tokens
+
+
+def load(plan: Plan) -> tuple[Any, dict[str, Any]]:
+    """The model, in memory and ready, and its config.json.
+
+    Raises:
+        Refused: mlx-lm does not know the model, or the weights do not fit it.
+    """
+    chosen = device(plan.load.device)
+    mx.set_default_device(mx.gpu if chosen == "metal" else mx.cpu)
+    try:
+        model, config = load_model(
+            Path(plan.model.path), lazy=True, trust_remote_code=plan.model.trust_remote_code
+        )
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise Refused(
+            f"mlx-lm {version('mlx-lm')} cannot load {plan.model.path}: {error}"
+        ) from error
+    cast(model, plan.load.dtype, chosen)
+    if plan.quantization in BITS:
+        with redirect_stdout(io.StringIO()):  # it prints the bits per weight
+            model, config = quantize_model(model, config, GROUP, BITS[plan.quantization])
+    if plan.experts_active is not None:
+        experts.activate(model, plan.experts_active)
+    mx.eval(model.parameters())
+    return model, config
+
+
+def cast(model: Any, wanted: str, chosen: str) -> None:
+    """``auto`` keeps the stored dtype on Metal; on the CPU float32 is the one that is fast."""
+    if wanted != "auto":
+        model.set_dtype(DTYPES[wanted])
+    elif chosen == "cpu":
+        model.set_dtype(mx.float32)

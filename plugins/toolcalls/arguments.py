@@ -1,0 +1,174 @@
+"""Arguments typed by a tool's JSON Schema: what is a string but must not be one is read as JSON.
+
+Understood are type, enum, const, properties, additionalProperties, items, prefixItems, required,
+local $ref, anyOf, oneOf and allOf (https://json-schema.org/draft/2020-12), OpenAPI's nullable, and
+the Python type names that some data sets use. A value that fits nothing stays as it is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from infra.scoring import equal
+from infra.types import Json, ToolSchema
+
+from .json_text import decode
+
+Schema = Mapping[str, Json]
+
+#: expansions of references and choices at one place; a schema that refers to itself must end
+MOST_EXPANSIONS = 100
+
+TYPES = ("string", "integer", "number", "boolean", "null", "object", "array")
+PYTHON_TYPES = {
+    "str": "string", "int": "integer", "float": "number", "bool": "boolean",
+    "dict": "object", "list": "array", "tuple": "array",
+}  # fmt: skip
+CONSTANTS: dict[str, dict[str, Json]] = {
+    "boolean": {"true": True, "false": False, "1": True, "0": False},
+    "null": {"null": None, "none": None},
+}
+
+
+def parameters(tools: Iterable[ToolSchema]) -> dict[str, Schema]:
+    """The schema of each tool's parameters, by the tool's name."""
+    functions = [_mapping(tool.get("function", tool)) for tool in tools]
+    return {str(each.get("name")): _mapping(each.get("parameters")) for each in functions}
+
+
+def typed(value: Json, schema: Json, root: Schema) -> Json:
+    """``value`` as ``schema`` wants it, in all its depth.
+
+    Args:
+        root: where the schema's references begin.
+    """
+    branches = concrete(schema, root)
+    fitting = [branch for branch in branches if _fits(value, branch)]
+    if fitting:
+        return _inside(value, _best(value, fitting), root)
+    return _from_text(value, branches, root) if isinstance(value, str) else value
+
+
+def concrete(schema: Json, root: Schema) -> list[Schema]:
+    """The schemas without references and choices that ``schema`` amounts to."""
+    found: list[Schema] = []
+    waiting: list[Schema] = [_mapping(schema)]
+    left = MOST_EXPANSIONS
+    while waiting:
+        current = waiting.pop(0)
+        expanded = _expanded(current, root)
+        if expanded is None:
+            found.append(current)
+        elif left:
+            waiting, left = [*expanded, *waiting], left - 1
+    return found
+
+
+def _expanded(schema: Schema, root: Schema) -> list[Schema] | None:
+    """One step towards concrete schemas, ``None`` if there is none to take."""
+    for key in ("anyOf", "oneOf"):
+        if choices := _list(schema.get(key)):
+            rest = _without(schema, key)
+            return [_merged(rest, _mapping(choice)) for choice in choices]
+    if "$ref" in schema:
+        return [_merged(_without(schema, "$ref"), _resolved(schema["$ref"], root))]
+    if parts := _list(schema.get("allOf")):
+        return [_merged({**schema, "allOf": parts[1:]}, _mapping(parts[0]))]
+    if schema.get("nullable") is True:
+        return [_without(schema, "nullable"), {"type": "null"}]
+    return None
+
+
+def _merged(one: Schema, other: Schema) -> Schema:
+    properties = _mapping(one.get("properties")) | _mapping(other.get("properties"))
+    parts = [*_list(one.get("allOf")), *_list(other.get("allOf"))]
+    return {**one, **other, "properties": properties, "allOf": parts}
+
+
+def _resolved(reference: Json, root: Schema) -> Schema:
+    """What a local reference (RFC 6901 after ``#``) points to; nothing known of others."""
+    target: Json = root
+    for step in unquote(str(reference)).removeprefix("#").split("/")[1:]:
+        target = _mapping(target).get(step.replace("~1", "/").replace("~0", "~"))
+    return _mapping(target) if str(reference).startswith("#") else {}
+
+
+def _fits(value: Json, branch: Schema) -> bool:
+    types = _types(branch)
+    if types and not any(_is(value, name) for name in types):
+        return False
+    if isinstance(branch.get("enum"), list):
+        return any(equal(value, allowed) for allowed in branch["enum"])
+    return "const" not in branch or equal(value, branch["const"])
+
+
+def _best(value: Json, branches: Sequence[Schema]) -> Schema:
+    """The first branch whose required properties are all there, or else the first."""
+    given = set(_mapping(value))
+    complete = (b for b in branches if given.issuperset(map(str, _list(b.get("required")))))
+    return next(complete, branches[0])
+
+
+def _types(branch: Schema) -> list[str]:
+    """JSON type names that a branch admits; none stands for any."""
+    given = branch.get("type")
+    if given is None:
+        implied = {"properties": "object", "items": "array"}
+        return [name for key, name in implied.items() if branch.get(key)]
+    names = [PYTHON_TYPES.get(str(name), str(name)) for name in _list(given) or [given]]
+    return names if set(names) <= set(TYPES) else []
+
+
+def _is(value: Json, name: str) -> bool:
+    if isinstance(value, bool) or value is None:
+        return name == ("null" if value is None else "boolean")
+    if isinstance(value, float):
+        return name == "number" or (name == "integer" and value.is_integer())
+    if isinstance(value, int):
+        return name in ("number", "integer")
+    if isinstance(value, str):
+        return name == "string"
+    return name == ("object" if isinstance(value, dict) else "array")
+
+
+def _inside(value: Json, branch: Schema, root: Schema) -> Json:
+    if isinstance(value, dict):
+        known, others = _mapping(branch.get("properties")), branch.get("additionalProperties")
+        return {key: typed(item, known.get(key, others), root) for key, item in value.items()}
+    if isinstance(value, list):
+        first = _list(branch.get("prefixItems"))
+        schemas = [*first, *[branch.get("items")] * (len(value) - len(first))]
+        return [typed(item, schema, root) for item, schema in zip(value, schemas, strict=False)]
+    if isinstance(value, float) and "number" not in _types(branch) and "integer" in _types(branch):
+        return int(value)
+    return value
+
+
+def _from_text(text: str, branches: Sequence[Schema], root: Schema) -> Json:
+    for branch in branches:
+        for value in _readings(text, branch):
+            if _fits(value, branch):
+                return _inside(value, branch, root)
+    return text
+
+
+def _readings(text: str, branch: Schema) -> list[Json]:
+    word = text.strip().lower()
+    constants = [CONSTANTS[t] for t in _types(branch) if t in CONSTANTS]
+    found: list[Json] = [known[word] for known in constants if word in known]
+    try:
+        return [decode(text), *found]
+    except ValueError:
+        return found
+
+
+def _without(schema: Schema, key: str) -> Schema:
+    return {k: v for k, v in schema.items() if k != key}
+
+
+def _mapping(value: Json) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,116 @@
+"""What all formats share: reasoning, content, and where calls begin. A format adds how one reads.
+
+A format is an instance of a core such as ``JsonTag``; most are a few lines of data.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infra.events import Event, total
+from infra.types import Reply, ToolSchema
+
+from .source import Markers, Reading, Source
+from .writer import Writer
+
+
+@dataclass(kw_only=True, eq=False)
+class Format(ABC):
+    """A way of writing tool calls; an ``infra.protocols.Parser``.
+
+    Markers count in content. Inside reasoning an opener counts only if that reasoning is never
+    closed afterwards. Closers are dropped wherever they stand; no call depends on its closer.
+    """
+
+    family: str
+    names: tuple[str, ...]  #: the first is the one shown
+    source: str  #: where the format is defined
+    openers: tuple[str, ...]
+    closers: tuple[str, ...] = ()
+    think: tuple[str, str] = ("<think>", "</think>")  #: around reasoning
+    template_has: tuple[str, ...] = ()  #: parts of every chat template that teaches the format
+    template_lacks: tuple[str, ...] = ()  #: parts of templates that teach a similar one
+
+    @abstractmethod
+    def read_calls(self, source: Source, out: Writer) -> Reading[None]:
+        """Read from behind an opener through the calls; a closer may be left to the caller."""
+
+    def matches(self, template: str) -> bool:
+        """Whether a model with this chat template speaks the format."""
+        lacks = not any(part in template for part in self.template_lacks)
+        return lacks and all(part in template for part in self.template_has)
+
+    def stream(
+        self, tools: Sequence[ToolSchema] = (), starts_in_reasoning: bool = False
+    ) -> "Stream":
+        """A reader of one text that comes in pieces."""
+        return Stream(self, tools, starts_in_reasoning)
+
+    def parse(
+        self, text: str, tools: Sequence[ToolSchema] = (), starts_in_reasoning: bool = False
+    ) -> Reply:
+        """The whole text at once: fed in one piece, its events added up."""
+        stream = self.stream(tools, starts_in_reasoning)
+        return total([*stream.feed(text), *stream.close()])
+
+
+class Stream:
+    """One text being taken apart. Any split of it gives events that add up to the same Reply."""
+
+    def __init__(
+        self, form: Format, tools: Sequence[ToolSchema], starts_in_reasoning: bool
+    ) -> None:
+        self._format, self._out, self._source = form, Writer(tools), Source()
+        self._in_reasoning, self._ended = starts_in_reasoning, False
+        self._never_closed = False  # known of all reasoning that is still to come
+        self._in_answer = Markers((*form.openers, *form.closers, *form.think))
+        self._in_thought = Markers((*form.openers, *form.think))
+        self._end_of_thought = Markers(form.think[1:])
+        self._reading = self._read()
+        next(self._reading)
+
+    def feed(self, piece: str) -> list[Event]:
+        """The events that this piece makes certain."""
+        self._source.feed(piece)
+        next(self._reading, None)
+        return self._out.drain()
+
+    def close(self) -> list[Event]:
+        """The rest, once no more text comes; the stream is of no use afterwards."""
+        self._source.closed = True
+        next(self._reading, None)
+        return self._out.drain()
+
+    def _read(self) -> Reading[None]:
+        while not self._ended:
+            yield from self._read_thought() if self._in_reasoning else self._read_answer()
+
+    def _read_answer(self) -> Reading[None]:
+        marker = yield from self._source.until(self._in_answer, self._out.content)
+        if marker in self._format.openers:
+            yield from self._format.read_calls(self._source, self._out)
+        self._in_reasoning = marker == self._format.think[0]
+        self._ended = marker is None
+
+    def _read_thought(self) -> Reading[None]:
+        marker = yield from self._source.until(self._in_thought, self._out.reasoning)
+        if marker in self._format.openers:
+            yield from self._read_call_in_thought(str(marker))
+        self._in_reasoning = self._in_reasoning and marker != self._format.think[1]
+        self._ended = marker is None
+
+    def _read_call_in_thought(self, opener: str) -> Reading[None]:
+        """Hold back what follows until it is known whether the reasoning is closed."""
+        source, close = self._source, self._format.think[1]
+        source.place -= len(opener)
+        source.mark()
+        if not self._never_closed and (yield from source.until(self._end_of_thought, _ignore)):
+            self._out.reasoning(source.taken()[: -len(close)])
+        else:
+            source.back()
+            self._never_closed = True
+        self._in_reasoning = False
+
+
+def _ignore(_: str) -> None:
+    """For text that only the mark keeps."""

@@ -1,0 +1,62 @@
+"""What a JSON text says, and how arguments are written."""
+
+import json
+import math
+from typing import NoReturn
+
+from infra.types import Json
+
+#: levels of objects and arrays in a call's arguments; more would break writers that recurse
+DEEPEST = 100
+
+
+def decode(text: str) -> Json:
+    """The value of a JSON text. Line breaks inside strings are let through, as models write
+    them; integers are exact; NaN and numbers beyond a double are not JSON.
+
+    Raises:
+        ValueError: it is not JSON, it is nested too deeply, or an integer has too many digits.
+    """
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def encode(arguments: Json) -> str:
+    """JSON on one line, beyond ASCII unescaped.
+
+    Raises:
+        ValueError: it is nested deeper than DEEPEST.
+    """
+    layer, depth = [arguments], 0
+    while layer := [child for value in layer for child in _children(value)]:
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+    return json.dumps(arguments, ensure_ascii=False)
+
+
+def shortened(text: str, size: int = 60) -> str:
+    """The beginning of a text, quoted for a sentence."""
+    return repr(text if len(text) <= size else f"{text[: size - 1]}…")
+
+
+def _children(value: Json) -> list[Json]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{shortened(text)} is beyond any double")
+    return number
+
+
+def _refused(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_float=_finite, parse_constant=_refused)

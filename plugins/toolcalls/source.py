@@ -1,0 +1,101 @@
+"""A text that is still coming, and readers that wait for it.
+
+A reader is a generator: it ``yield``s where it needs more text, so it reads like a function over
+the whole text and still works for text that comes a character at a time. Each reader's time is
+linear in the text: what it has passed over is never looked at again, unless it goes ``back``.
+"""
+
+import re
+from collections.abc import Callable, Generator, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: a reader in progress; it yields to wait and returns what it read
+Reading = Generator[None, None, T]
+
+#: a pattern that never matches
+NOTHING = "(?!)"
+
+
+class Markers:
+    """Literal strings to look for; the leftmost counts, and of those the longest."""
+
+    def __init__(self, literals: Iterable[str]) -> None:
+        ordered = sorted(set(literals), key=len, reverse=True)
+        self.pattern = re.compile("|".join(map(re.escape, ordered)) or NOTHING)
+        self._longest = len(ordered[0]) if ordered else 0
+        self._beginnings = {text[:size] for text in ordered for size in range(1, len(text))}
+
+    def unfinished(self, text: str, start: int) -> int:
+        """Where, from ``start``, a marker begins that ``text`` may be cutting off; else its end."""
+        nearest = max(start, len(text) - self._longest + 1)
+        places = (at for at in range(nearest, len(text)) if text[at:] in self._beginnings)
+        return next(places, len(text))
+
+
+class Source:
+    """The text so far, from a little before ``place`` on."""
+
+    def __init__(self) -> None:
+        self.text, self.place, self.closed = "", 0, False
+        self._mark: int | None = None
+        self._kept: list[str] = []
+
+    def feed(self, piece: str) -> None:
+        """More text; what was read is forgotten, but for what lies behind the mark."""
+        if self._mark is not None:
+            self._kept.append(self.text[self._mark : self.place])
+            self._mark = 0
+        self.text, self.place = self.text[self.place :] + piece, 0
+
+    def mark(self) -> None:
+        """Keep what is read from here on, for ``taken`` or ``back``."""
+        self._mark, self._kept = self.place, []
+
+    def taken(self) -> str:
+        """What was read since the mark, which is removed."""
+        text = "".join([*self._kept, self.text[self._mark : self.place]])
+        self._mark, self._kept = None, []
+        return text
+
+    def back(self) -> None:
+        """Return to the mark, which is removed."""
+        assert self._mark is not None
+        if self._kept:
+            self.text = "".join([*self._kept, self.text[self._mark :]])
+            self._mark = 0
+        self.place, self._mark, self._kept = self._mark, None, []
+
+    def until(self, markers: Markers, passed: Callable[[str], object]) -> Reading[str | None]:
+        """Read through the next marker and return it, ``None`` at the end of the text.
+
+        Args:
+            passed: is given the text before it, in pieces, as early as it is certain.
+        """
+        while True:
+            found = markers.pattern.search(self.text, self.place)
+            certain = len(self.text) if self.closed else markers.unfinished(self.text, self.place)
+            if found and found.start() < certain:
+                self._pass(found.start(), passed)
+                self.place = found.end()
+                return found.group()
+            self._pass(certain, passed)
+            if self.closed:
+                return None
+            yield
+
+    def skip(self, pattern: re.Pattern[str]) -> Reading[str]:
+        """Read over ``pattern``, a repeated set of characters; return the character behind it,
+        which is not read, or ``""`` at the end of the text."""
+        while True:
+            found = pattern.match(self.text, self.place)
+            self.place = found.end() if found else self.place
+            if self.place < len(self.text) or self.closed:
+                return self.text[self.place : self.place + 1]
+            yield
+
+    def _pass(self, end: int, passed: Callable[[str], object]) -> None:
+        if end > self.place:
+            passed(self.text[self.place : end])
+            self.place = end

@@ -1,0 +1,29 @@
+"""Backend ``transformers``: the reference engine, on the CPU, CUDA or MPS."""
+
+from infra import hookimpl
+from infra.plan import Plan
+from infra.protocols import Backend, Engine
+
+
+class TransformersBackend:
+    """Imports torch and transformers in ``prepare``, not before."""
+
+    distributions: tuple[str, ...] = ("transformers", "torch", "tokenizers", "torchao")
+    extra = "transformers"
+    formats: tuple[str, ...] = ("safetensors",)
+    quantizations = frozenset({"stored", "none", "q8"})
+
+    def prepare(self, plan: Plan) -> None:
+        from . import engine, loading  # noqa: F401  # the engine's imports belong to this stage
+
+        loading.check(plan)
+
+    def load(self, plan: Plan) -> Engine:
+        from .engine import TransformersEngine
+
+        return TransformersEngine(plan)
+
+
+@hookimpl
+def infra_backends() -> dict[str, Backend]:
+    return {"transformers": TransformersBackend()}

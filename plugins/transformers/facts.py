@@ -1,0 +1,80 @@
+"""Facts about a loaded model, read from its parameters."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+
+from infra import chat
+from infra.machine import versions
+from infra.types import Facts
+
+from . import experts
+
+FLOATS = frozenset({"float64", "float32", "bfloat16", "float16"})
+UNSUPPORTED = ("gpu_layers", "mmap", "repack")
+
+
+def read(model: Any, template: str | None, context: int, batch: int) -> Facts:
+    """All facts; one short forward pass shows the experts at work.
+
+    Args:
+        context: tokens that the engine takes.
+        batch: prompt tokens of one forward pass.
+    """
+    parameters = dict(model.named_parameters())  # tied ones once
+    sizes = _sizes(parameters.values())
+    matrices = _sizes(p for name, p in parameters.items() if _is_matrix(name, p))
+    device, dtype = str(model.device), str(model.dtype).removeprefix("torch.")
+    threads = torch.get_num_threads()
+    effect = {
+        "dtype": dtype,
+        "device": device,
+        "threads": threads,
+        "context": context,
+        "batch": batch,
+    }
+    return Facts(
+        engine=f"transformers {versions(('transformers',))['transformers']}",
+        device=device,
+        dtype=dtype,
+        parameters=sizes.total(),
+        weight_bytes=sum(t.nbytes for p in parameters.values() for t in _stored(p)),
+        context=context,
+        threads=threads,
+        experts=experts.count(model),
+        effective_k=experts.effective_k(model),
+        schemes={name: size / sizes.total() for name, size in sizes.items()},
+        unquantized=sum(matrices[name] for name in FLOATS) / matrices.total(),
+        template_sha256=chat.sha256(template),
+        options={**dict.fromkeys(UNSUPPORTED, "unsupported"), **effect},
+    )
+
+
+def scheme(parameter: torch.Tensor) -> str:
+    """``float32`` and the like; of a quantized tensor the type of its codes, such as ``int8``."""
+    largest = max(_stored(parameter), key=lambda tensor: tensor.nbytes)
+    return str(largest.dtype).removeprefix("torch.")
+
+
+def _stored(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The plain tensors that a tensor is made of: itself, or a quantized one's codes and scales."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        yield tensor
+        return
+    names, _ = tensor.__tensor_flatten__()
+    for name in names:
+        yield from _stored(getattr(tensor, name))
+
+
+def _is_matrix(name: str, parameter: torch.Tensor) -> bool:
+    return parameter.ndim >= 2 and not name.endswith("bias")
+
+
+def _sizes(parameters: Iterable[torch.Tensor]) -> Counter[str]:
+    """Scheme -> weights stored so."""
+    sizes: Counter[str] = Counter()
+    for parameter in parameters:
+        sizes[scheme(parameter)] += parameter.numel()
+    return sizes

@@ -1,0 +1,153 @@
+"""From a plan to a live model: device, dtype, active experts, quantization."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+import transformers
+from infra.errors import Refused, nearest
+from infra.plan import Plan
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+)
+
+from . import int8
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+#: who builds models; those for text and images are asked for text alone
+BUILDERS = (
+    (AutoModelForCausalLM, MODEL_FOR_CAUSAL_LM_MAPPING),
+    (AutoModelForImageTextToText, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING),
+)
+#: how model families spell "experts that a token uses"
+K_KEYS = (
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "num_selected_experts",
+    "top_k_experts",
+    "moe_topk",
+    "moe_top_k",
+)
+
+
+def check(plan: Plan) -> None:
+    """
+    Raises:
+        Refused: this machine or this version cannot do what the plan asks.
+    """
+    hush()
+    device(plan.load.device)
+    dtype(plan.load.dtype)
+    context(plan)
+    builder(read_config(plan))
+
+
+def hush() -> None:
+    """Progress bars and advice of the libraries stay off the terminal."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    for chatty in ("torchao", "torch.utils._pytree"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+def device(wanted: str) -> torch.device:
+    """The device to compute on; ``auto`` takes CUDA, else MPS, else the CPU."""
+    here = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    here += ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    names = {"auto": here[0], **{name.partition(":")[0]: name for name in reversed(here)}}
+    if wanted not in (*names, *here):
+        raise Refused(f"load.device={wanted} is not on this machine. {nearest(wanted, names)}")
+    return torch.device(names.get(wanted, wanted))
+
+
+def dtype(wanted: str) -> torch.dtype | str:
+    """What from_pretrained takes; ``auto`` is the dtype that the checkpoint is stored in."""
+    if wanted != "auto" and wanted not in DTYPES:
+        raise Refused(f"load.dtype={wanted} is unknown. {nearest(wanted, ['auto', *DTYPES])}")
+    return DTYPES.get(wanted, "auto")
+
+
+def context(plan: Plan) -> int:
+    """Tokens that a request may have."""
+    tokens = plan.load.context or plan.model.context
+    if tokens is None:
+        raise Refused(f"{plan.model.path} does not say how long its context is: set load.context.")
+    return tokens
+
+
+def read_config(plan: Plan) -> Any:
+    """The model's configuration, with K set as the plan asks."""
+    with refusing(plan):
+        config = AutoConfig.from_pretrained(
+            plan.model.path,
+            local_files_only=True,
+            trust_remote_code=plan.model.trust_remote_code,
+        )
+    if plan.experts_active is not None:
+        activate(config, plan.experts_active)
+    return config
+
+
+@contextmanager
+def refusing(plan: Plan) -> Iterator[None]:
+    """What from_pretrained says of files that it cannot read, as one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        said = " ".join(str(error).split())
+        who = f"transformers {transformers.__version__}"
+        raise Refused(f"{who} cannot load {plan.model.path}: {said}") from error
+
+
+def activate(config: Any, k: int) -> None:
+    """Write K under every name that the text part of the configuration has for it."""
+    text = config.get_text_config(decoder=True)
+    for key in K_KEYS:
+        if getattr(text, key, None) is not None:
+            setattr(text, key, k)
+
+
+def builder(config: Any) -> Any:
+    """The Auto class that builds this model, whose module is imported on the way."""
+    remote = getattr(config, "auto_map", {})
+    for auto, mapping in BUILDERS:
+        if auto.__name__ in remote or mapping.get(type(config), None):
+            return auto
+    who = f"transformers {transformers.__version__}"
+    raise Refused(f"{who} cannot generate text with models of type {config.model_type!r}.")
+
+
+def load(plan: Plan) -> Any:
+    """The model in evaluation mode, on its device. No pickled weights, no downloads.
+
+    Raises:
+        Refused: the files are not whole, or do not fit the model.
+    """
+    if plan.load.threads is not None:
+        torch.set_num_threads(plan.load.threads)
+    config = read_config(plan)
+    auto = builder(config)
+    options = int8.options(config, auto) if plan.quantization == "q8" else {}
+    with refusing(plan):
+        model, found = auto.from_pretrained(
+            plan.model.path,
+            config=config,
+            dtype=dtype(plan.load.dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=plan.model.trust_remote_code,
+            output_loading_info=True,
+            **options,
+        )
+    if found["missing_keys"]:  # transformers would fill them with random numbers
+        missing = ", ".join(sorted(found["missing_keys"])[:3])
+        raise Refused(f"{plan.model.path} lacks weights that the model needs: {missing}.")
+    return model.to(device(plan.load.device)).eval()

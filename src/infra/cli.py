@@ -1,0 +1,56 @@
+"""The command line: bare words are verbs, ``key=value`` is an experiment.
+
+Hydra's overrides always carry ``=``, ``~`` or ``+``, so the two never clash.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from infra.errors import InfraError, nearest
+
+#: verb -> (module, what it does); the module has ``main(arguments) -> exit code``
+VERBS = {
+    "results": ("infra.results", "a table of the runs in runs/, only what differs"),
+    "show": ("infra.show", "one run: its answers, metrics and facts"),
+    "models": ("infra.models", "the models that can be chosen, and what is on this disk"),
+    "plugins": ("infra.inventory", "what is registered, by whom, and what failed"),
+    "doctor": ("infra.doctor", "engines, devices, versions, unfinished runs"),
+    "sync": ("infra.sync", "publish finished runs that MLflow does not have yet"),
+    "ui": ("infra.ui", "open MLflow's page on the runs"),
+}
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program; returns its exit code (0 done, 1 failed, 2 refused, 130 interrupted)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except InfraError as error:
+        print(f"infra: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _dispatch(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else ""
+    if first in ("--help", "-h", "help"):
+        return _run("infra.help", arguments[1:])
+    if first == "--version":
+        return _run("infra.help", [first])
+    if first in VERBS:
+        return _run(VERBS[first][0], arguments[1:])
+    if first and first[0].isalpha() and "=" not in first:
+        print(f"infra: no verb is called {first!r}. {nearest(first, VERBS)}", file=sys.stderr)
+        return 2
+    return _run("infra.job", arguments)
+
+
+def _run(module: str, arguments: list[str]) -> int:
+    code: int = importlib.import_module(module).main(arguments)
+    return code

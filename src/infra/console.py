@@ -1,0 +1,161 @@
+"""What people see: live lines on stderr while a run works, tables on stdout when it is done."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import rich.box
+from rich.console import Console as RichConsole
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from infra.journal import State
+from infra.plan import Plan
+from infra.types import Call, Generation, Json, Record
+
+#: prompts shown one by one at the end; more are counted
+MOST_PROMPTS = 12
+#: columns of a table that goes into a file or a pipe
+WIDE = 200
+#: characters of the running text that are kept in view
+TAIL = 240
+MARK = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
+
+
+class Console:
+    """The two streams of one command."""
+
+    def __init__(self) -> None:
+        self.err = RichConsole(stderr=True, highlight=False)
+        self.out = RichConsole(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+
+    def warn(self, problem: str | None) -> None:
+        """Show a warning; ``None`` is none."""
+        if problem:
+            self.err.print(Text(f"warning: {problem}", style="yellow"))
+
+    def say(self, text: str) -> None:
+        """One plain line for people."""
+        self.err.print(Text(text))
+
+    @contextmanager
+    def live(self, plan: Plan) -> Iterator["View"]:
+        """A view of a run: redrawn in place on a terminal, else one line a stage."""
+        view = View(plan)
+        if not self.err.is_terminal:
+            view.line = self.say
+            yield view
+            return
+        with Live(view, console=self.err, refresh_per_second=4, transient=True):
+            yield view
+
+    def finish(self, record: Record) -> None:
+        """The answers as a tree and the run's numbers as a table."""
+        self.out.print(answers(record))
+        self.out.print(summary(record))
+        for note in record.notes:
+            self.say(f"note: {note}")
+
+
+class View:
+    """The running state as lines; ``show`` takes in what the parent has just read."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.text = plan, ""
+        self.state: State | None = None
+        self.sample: dict[str, float] = {}
+        self.line: Callable[[str], None] | None = None
+        """Prints one line, where there is no terminal to redraw."""
+        self._told = 0
+
+    def show(self, state: State, sample: dict[str, float]) -> None:
+        self.state, self.sample = state, sample
+        self.text = (self.text + state.taken_text())[-TAIL:]
+        if self.line:
+            for stage in state.stages[self._told :]:
+                self.line(f"{stage.name:<10} {stage.seconds:8.2f} s")
+            self._told = len(state.stages)
+
+    def __rich__(self) -> RenderableType:
+        if self.state is None:
+            return Text("starting")
+        lines = [Text(f"✓ {s.name:<9}{s.seconds:8.2f} s", "green") for s in self.state.stages]
+        if not self.state.done:
+            lines.append(Text(f"… {self.state.stage:<9} {self._rates()}", "bold"))
+        return Group(*lines, Text(self.text.replace("\n", " "), "dim"))
+
+    def _rates(self) -> str:
+        done = len(self.state.generations) if self.state else 0
+        parts = [f"prompt {done}/{self.plan.prompts.count}"] if done else []
+        started = [s.end for s in self.state.stages] if self.state else []
+        seconds = self.sample.get("t", 0) - max(started, default=0)
+        if (tokens := self.sample.get("tokens", 0)) and seconds > 0:
+            parts.append(f"{tokens / seconds:.1f} tok/s")
+        if "rss" in self.sample:
+            parts.append(f"{self.sample['rss'] / 1e6:.0f} MB")
+        return "  ".join(parts)
+
+
+def answers(record: Record) -> Tree:
+    """Each prompt with its answer, its calls, and ✓ or ✗ where something was expected."""
+    tree = Tree(f"[bold]{len(record.generations)} prompts[/]")
+    for each in record.generations[:MOST_PROMPTS]:
+        _add(tree, each)
+    if (rest := len(record.generations) - MOST_PROMPTS) > 0:
+        tree.add(f"… {rest} more in generations.jsonl")
+    return tree
+
+
+def _add(tree: Tree, each: Generation) -> None:
+    question = str(each.prompt.messages[-1].get("content"))
+    branch = tree.add(Text.from_markup(MARK[each.exact]) + Text(f" {question}"))
+    reply = each.reply
+    if reply is None or not (reply.calls or reply.content):
+        branch.add(Text(each.text.strip() or f"({each.finish})", "dim"))
+    elif reply.content:
+        branch.add(Text(reply.content.strip(), "dim"))
+    for call in reply.calls if reply else ():
+        branch.add(Text(shown_call(call), "cyan"))
+    if each.exact is False:
+        wanted = ", ".join(shown_call(call) for call in each.prompt.expected or ())
+        branch.add(Text(f"expected: {wanted or 'no call'}", "red"))
+
+
+def shown_call(call: Call) -> str:
+    """A call as a person would write it."""
+    return f"{call.name}({', '.join(f'{k}={v!r}' for k, v in call.arguments.items())})"
+
+
+def summary(record: Record) -> Table:
+    """The run's facts and metrics."""
+    table = Table(box=rich.box.SIMPLE, title=title(record), title_justify="left")
+    for column in ("metric", "value", "n"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name, measure in record.metrics.items():
+        table.add_row(name, shown(measure["value"], measure["unit"]), str(measure["n"]))
+    return table
+
+
+def title(record: Record) -> str:
+    """What was run, in one line."""
+    plan, facts = record.plan, record.facts
+    parts = [f"[bold]{plan['model']['name']}[/]", plan["backend"], plan["quantization"]]
+    if facts:
+        parts += [f"K={facts.effective_k}/{facts.experts}"] if facts.experts else []
+        parts += [f"{facts.bits_per_weight:.1f} bits", facts.dtype, facts.device]
+    state = "" if record.status == "FINISHED" else f"[red]{record.status}[/] "
+    return state + " · ".join(parts)
+
+
+def shown(value: Json, unit: str) -> str:
+    """A number with its unit, in the size people read."""
+    if unit == "bytes":
+        return f"{value / 1e6:,.1f} MB"
+    if unit == "share":
+        return f"{value:.1%}"
+    if unit == "s":
+        return f"{value * 1000:,.1f} ms" if abs(value) < 1 else f"{value:,.2f} s"
+    return f"{value:,.4g} {unit}".strip()

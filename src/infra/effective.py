@@ -1,0 +1,50 @@
+"""What was asked for, held against what was really loaded."""
+
+from infra.errors import Failed
+from infra.plan import Plan
+from infra.types import Facts
+
+#: quantization -> the storage types that count as it, for GGUF and for the others
+OWN_TYPES = {
+    "q8": {"q8_0", "q8", "int8"},
+    "q4": {"q4_k", "q4"},
+    "q3": {"q3_k", "q3"},
+    "q2": {"q2_k", "q2"},
+}
+FLOATS = {"f32", "f16", "bf16", "f64", "float32", "float16", "bfloat16", "float64"}
+#: share of the matrix weights that a quantized model may keep as floats
+MOST_UNQUANTIZED = 0.02
+
+
+def verify(plan: Plan, facts: Facts) -> None:
+    """Raises:
+    Failed: K, quantization or dtype asked for and not in effect, with both values.
+    """
+    _verify_experts(plan, facts)
+    _verify_quantization(plan.quantization, facts)
+    if plan.load.dtype not in ("auto", facts.dtype):
+        raise Failed(f"load.dtype={plan.load.dtype} was asked for, {facts.dtype} is in effect.")
+
+
+def _verify_experts(plan: Plan, facts: Facts) -> None:
+    asked = plan.experts_active
+    if asked is not None and facts.effective_k != asked:
+        raise Failed(
+            f"experts.active={asked} was asked for, but a token uses {facts.effective_k} experts."
+        )
+
+
+def _verify_quantization(scheme: str, facts: Facts) -> None:
+    if scheme == "stored":
+        return
+    held = ", ".join(f"{name} {share:.1%}" for name, share in facts.schemes.items())
+    largest = max(facts.schemes, key=lambda name: facts.schemes[name], default="unknown")
+    if scheme == "none":
+        wrong = set(facts.schemes) - FLOATS
+    else:
+        wrong = largest not in OWN_TYPES[scheme] or facts.unquantized > MOST_UNQUANTIZED
+    if wrong:
+        raise Failed(
+            f"quantization={scheme} was asked for, but the weights are {held}, with "
+            f"{facts.unquantized:.1%} of the matrices unquantized."
+        )

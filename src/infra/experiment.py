@@ -1,0 +1,111 @@
+"""One run, from plan to published record: the parent's side."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+from infra import machine, record, runs, tracking
+from infra.clock import Clock
+from infra.console import Console
+from infra.errors import Refused
+from infra.isolate import Child
+from infra.journal import State
+from infra.plan import Plan, to_json
+from infra.plugins import Registry
+from infra.types import Prompt, Record
+
+
+class Outcome(NamedTuple):
+    """A finished run and where its record lies."""
+
+    record: Record
+    path: Path
+
+
+def execute(plan: Plan, prompts: list[Prompt], registry: Registry, console: Console) -> Outcome:
+    """Run ``plan`` in a child, write its record, publish it.
+
+    Raises:
+        Refused: the child found that the plan cannot run here; nothing is left of it.
+    """
+    clock, started = Clock(), time.time()
+    plan = replace(plan, repeat=_repeat(plan))
+    folder = runs.create(plan, prompts, clock)
+    with runs.lock(folder), _terminating():
+        state = State(prompts)
+        with Child(folder, clock, state) as child:
+            status, cause = _follow(child, plan, console)
+        if state.refused:
+            _remove(folder)
+            raise Refused(state.refused)
+        found = record.from_state(
+            state, plan=to_json(plan), status=status, cause=cause, started=started,
+            samples=tuple(child.samples.rows), machine=_machine(),
+        )  # fmt: skip
+        found = record.with_metrics(found, registry)
+        path = record.write(found, folder)
+    _afterwards(found, path, plan, registry, console)
+    return Outcome(found, path)
+
+
+def _follow(child: Child, plan: Plan, console: Console) -> tuple[str, str | None]:
+    """Status and cause of the run, once the child has ended."""
+    state = child.state
+    try:
+        console.warn(tracking.prepare(plan.tracking, runs.root()))
+        child.wait_ready(plan.timeout)
+        child.go()
+        with console.live(plan) as live:
+            child.watch(live.show, plan.timeout)
+    except TimeoutError:
+        return "FAILED", f"timeout of {plan.timeout:g} s in stage {state.stage}"
+    except KeyboardInterrupt:
+        child.kill()
+        return "KILLED", f"interrupted in stage {state.stage}"
+    if state.done:
+        return "FINISHED", None
+    return "FAILED", state.failed or f"the engine's process ended by {child.ended_by} in stage {state.stage}"
+
+
+def _afterwards(
+    found: Record, path: Path, plan: Plan, registry: Registry, console: Console
+) -> None:
+    """Tell plugins and MLflow; whatever fails here is a warning."""
+    for problem in registry.recorded(found, str(path)):
+        console.warn(problem)
+    console.warn(tracking.publish(found, path.parent, plan.tracking))
+
+
+def _repeat(plan: Plan) -> int:
+    """How often this very plan has been run already."""
+    return sum(1 for folder in runs.folders() if folder.name.split("-")[2] == plan.identity[:8])
+
+
+def _machine() -> dict[str, object]:
+    return {**machine.describe(), "commit": machine.git_commit()}
+
+
+def _remove(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+@contextlib.contextmanager
+def _terminating() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: with a record."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {s: signal.signal(s, interrupt) for s in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

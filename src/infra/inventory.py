@@ -1,0 +1,20 @@
+"""``infra plugins``: what is registered, by whom, and what failed."""
+
+from rich.table import Table
+
+from infra.console import Console
+from infra.plugins import NOUNS, registry
+
+
+def main(arguments: list[str]) -> int:
+    """Print the tables; broken plugins are listed, not fatal."""
+    console, found = Console(), registry()
+    table = Table("hook", "name", "plugin", "file", box=None, header_style="bold")
+    for noun in NOUNS:
+        for name, offer in sorted(found.offers[noun].items()):
+            table.add_row(noun, name, offer.plugin.name, offer.plugin.file)
+    console.out.print(table)
+    for plugin in found.found:
+        if plugin.error:
+            console.out.print(f"[red]broken[/] {plugin.file}: {plugin.error}", highlight=False)
+    return 0

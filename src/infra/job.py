@@ -1,0 +1,49 @@
+"""Experiments from the command line: one run, or each of a sweep."""
+
+from infra import compose, experiment, planning, runs
+from infra.cli import INTERRUPTED
+from infra.console import Console
+from infra.errors import InfraError
+from infra.experiment import Outcome
+from infra.plugins import registry
+from infra.schema import Config
+
+
+def main(arguments: list[str]) -> int:
+    """Compose, run, show; the last line on stdout is the path of the last record."""
+    job = Job()
+    job.recover()
+    compose.run(arguments, registry(), job)
+    return job.code
+
+
+class Job:
+    """What Hydra calls for each run; it never raises, so that a sweep goes on."""
+
+    def __init__(self) -> None:
+        self.console, self.code = Console(), 0
+
+    def __call__(self, config: Config) -> None:
+        try:
+            plan, prompts = planning.build(config, registry())
+            self._finish(experiment.execute(plan, prompts, registry(), self.console))
+        except InfraError as error:
+            self.console.say(f"infra: {error}")
+            self.code = max(self.code, error.exit_code)
+
+    def _finish(self, outcome: Outcome) -> None:
+        status, cause = outcome.record.status, outcome.record.cause
+        self.console.finish(outcome.record)
+        if status == "KILLED":
+            self.code = INTERRUPTED
+        elif status == "FAILED":
+            self.code = max(self.code, 1)
+        if cause:
+            self.console.say(f"infra: {status}: {cause}")
+        print(outcome.path, flush=True)
+
+    def recover(self) -> None:
+        """Write the records of runs whose parent was killed."""
+        for folder in runs.unfinished():
+            if runs.has_journal(folder):
+                self.console.say(f"recovered a run that was killed: {runs.recover(folder)}")

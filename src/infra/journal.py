@@ -1,0 +1,170 @@
+"""The journal of a run: one line an event, enough to write the record if either side dies.
+
+The child appends with one system call a line (about 2 µs); the parent reads what is new. A line is
+a JSON list: ``["token", ...]`` or ``[event, {...}]``.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from infra.types import Call, Facts, Generation, Json, Prompt, Reply, Stage
+
+NAME = "journal"
+
+
+class Journal:
+    """The writing end, in the child."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = os.open(folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def write(self, event: str, **fields: Json) -> None:
+        """Append one event.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._append(json.dumps([event, fields], default=_plain))
+
+    def token(self, token: int, time: float, text: str) -> None:
+        """Append one token of the request that was written last."""
+        self._append(json.dumps(["token", token, time, text]))
+
+    def _append(self, line: str) -> None:
+        data = line.encode() + b"\n"
+        while data:
+            data = data[os.write(self._file, data) :]
+
+
+def _plain(value: Any) -> Json:
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else dict(value)  # type: ignore[arg-type]  # an instance, never a class
+
+
+@dataclass
+class State:
+    """What a journal says so far."""
+
+    prompts: list[Prompt]
+    stages: list[Stage] = field(default_factory=list)
+    stage: str = "start"  #: the one under way, or the last
+    facts: Facts | None = None
+    warmup: list[Generation] = field(default_factory=list)
+    generations: list[Generation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    ready: bool = False
+    done: bool = False
+    refused: str | None = None
+    failed: str | None = None
+    _tokens: list[tuple[int, float, str]] = field(default_factory=list)
+    _shown: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated so far, of all requests but the warm-up's."""
+        finished = sum(len(g.ids) for g in self.generations)
+        return finished + (len(self._tokens) if self.stage == "generate" else 0)
+
+    def apply(self, line: bytes) -> None:
+        """Take in one line; a line cut off by a crash is left out."""
+        try:
+            event, *rest = json.loads(line)
+        except ValueError:
+            return
+        if event == "token":
+            self._tokens.append((rest[0], rest[1], rest[2]))
+            self._shown += rest[2]
+        else:
+            getattr(self, f"_on_{event}")(**rest[0])
+
+    def taken_text(self) -> str:
+        """The text that came since the last call, for people to watch."""
+        text, self._shown = self._shown, ""
+        return text
+
+    def finished(self) -> "State":
+        """With the request that was cut off, if any, as an unfinished generation."""
+        if self._tokens:
+            self._fill(**_timed(self._tokens))
+        return self
+
+    @property
+    def _requests(self) -> list[Generation]:
+        return self.warmup if self.stage == "warmup" else self.generations
+
+    def _fill(self, **fields: Any) -> None:
+        self._requests[-1] = replace(self._requests[-1], **fields)
+        self._tokens = []
+
+    def _on_begin(self, stage: str) -> None:
+        self.stage = stage
+
+    def _on_stage(self, **fields: Any) -> None:
+        self.stages.append(Stage(**fields))
+
+    def _on_ready(self) -> None:
+        self.ready = True
+
+    def _on_facts(self, **fields: Any) -> None:
+        self.facts = Facts(**fields)
+
+    def _on_request(self, index: int, **fields: Any) -> None:
+        self._requests.append(Generation(index=index, prompt=self.prompts[index], **fields))
+
+    def _on_response(self, **fields: Any) -> None:
+        self._fill(**{**_timed(self._tokens), **fields})
+
+    def _on_reply(self, position: int, reply: dict[str, Any], exact: bool | None) -> None:
+        self.generations[position] = replace(
+            self.generations[position], reply=reply_from(reply), exact=exact
+        )
+
+    def _on_note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def _on_done(self) -> None:
+        self.done = True
+
+    def _on_refused(self, message: str) -> None:
+        self.refused = message
+
+    def _on_failed(self, message: str) -> None:
+        self.failed = message
+
+
+def _timed(tokens: list[tuple[int, float, str]]) -> dict[str, Any]:
+    first = next((time for _, time, text in tokens if text), None)
+    return {
+        "ids": tuple(token for token, _, _ in tokens),
+        "times": tuple(time for _, time, _ in tokens),
+        "text": "".join(text for _, _, text in tokens),
+        "first_text": first,
+    }
+
+
+def reply_from(data: dict[str, Any]) -> Reply:
+    """A Reply from its JSON object."""
+    calls = tuple(Call(**call) for call in data["calls"])
+    return Reply(data["content"], data["reasoning"], calls, tuple(data["problems"]))
+
+
+class Reader:
+    """The reading end: keeps a place in the file and hands over whole lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._place = folder / NAME, 0
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines that came since the last call."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._place)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._place += len(whole)
+        yield from whole.splitlines()

@@ -1,0 +1,34 @@
+"""``infra models``: what ``model=NAME`` can be, and what of it is on this disk."""
+
+from pathlib import Path
+
+import yaml
+from rich.table import Table
+
+from infra import weights
+from infra.console import Console
+from infra.plugins import bundled, registry
+from infra.schema import Model
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table."""
+    table = Table("model", "parameters", "experts", "licence", "about", "on disk", box=None)
+    for model in entries():
+        table.add_row(
+            model.name, model.parameters, model.experts, model.licence, model.about, _there(model)
+        )
+    Console().out.print(table)
+    return 0
+
+
+def entries() -> list[Model]:
+    """The choices of the group ``model``, bundled ones first."""
+    folders = [bundled("conf"), *registry().conf_dirs(), Path.cwd() / "conf"]
+    files = {file.stem: file for folder in folders for file in sorted(folder.glob("model/*.yaml"))}
+    return [Model(**yaml.safe_load(file.read_text())) for file in files.values()]
+
+
+def _there(model: Model) -> str:
+    found = weights.installed(model)
+    return ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in found) or "no"

@@ -1,0 +1,126 @@
+"""From a configuration to a plan: all that can be checked before an engine is touched."""
+
+from infra import machine, prompts, tracking, weights
+from infra.errors import Refused, nearest
+from infra.plan import Load, Plan, Tools, Tracking, Weights
+from infra.plugins import Registry
+from infra.protocols import Backend
+from infra.schema import Config
+from infra.types import Prompt, Sampling
+
+QUANTIZATIONS = ("stored", "none", "q8", "q4", "q3", "q2")
+
+
+def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
+    """The plan of one run and its prompts.
+
+    Raises:
+        Refused: the first thing that stands against it, in one sentence.
+    """
+    backend: Backend = registry.get("infra_backends", config.backend.name)
+    _check_installed(config.backend.name, backend)
+    _check_quantization(config, backend, registry)
+    sampling, tracked = _sampling(config), Tracking(**vars(config.tracking))
+    tracking.check(tracked)
+    prompt_set, asked = prompts.load(
+        config.prompts.file, config.prompt, config.prompts.tools, config.prompts.limit
+    )
+    if config.tools.parser != "auto":
+        registry.get("infra_parsers", config.tools.parser)
+    model = weights.resolve(
+        config.model, config.backend.name, backend, config.quantization.scheme
+    )
+    _check_experts(config.experts.active, model)
+    _check_context(config.load.context, model)
+    plan = Plan(
+        model=model,
+        backend=config.backend.name,
+        quantization=config.quantization.scheme,
+        prompts=prompt_set,
+        experts_active=config.experts.active,
+        sampling=sampling,
+        load=Load(**vars(config.load)),
+        tools=Tools(config.tools.parser, config.tools.choice.value),
+        tracking=tracked,
+        warmup=config.warmup,
+        timeout=config.timeout,
+        name=config.name,
+        versions=machine.versions(("infra", *backend.distributions)),
+        plugins=_plugins_in_use(config, registry),
+        machine=machine.machine_id(),
+    )
+    return plan, asked
+
+
+def _check_installed(name: str, backend: Backend) -> None:
+    missing = set(backend.distributions) - set(machine.versions(backend.distributions))
+    if missing:
+        raise Refused(
+            f"backend={name} needs {', '.join(sorted(missing))}, which is not installed: "
+            f"pip install 'infra[{backend.extra}]'"
+        )
+
+
+def _check_quantization(config: Config, backend: Backend, registry: Registry) -> None:
+    scheme = config.quantization.scheme
+    if scheme in backend.quantizations:
+        return
+    able = [
+        name
+        for name, offer in registry.offers["infra_backends"].items()
+        if scheme in offer.value.quantizations
+    ]
+    if not able:
+        raise Refused(f"No quantization is called {scheme!r}. {nearest(scheme, QUANTIZATIONS)}")
+    raise Refused(
+        f"backend={config.backend.name} cannot do quantization={scheme}; "
+        f"it can do {', '.join(sorted(backend.quantizations))}, and {scheme} works with "
+        f"backend={' or backend='.join(able)}."
+    )
+
+
+def _sampling(config: Config) -> Sampling:
+    given = config.sampling
+    rules = {
+        "temperature": (given.temperature >= 0, "at least 0"),
+        "top_k": (given.top_k >= 0, "at least 0 (0: off)"),
+        "top_p": (0 < given.top_p <= 1, "above 0 and at most 1"),
+        "min_p": (0 <= given.min_p <= 1, "from 0 to 1"),
+        "repetition_penalty": (given.repetition_penalty > 0, "above 0 (1: off)"),
+        "max_tokens": (given.max_tokens >= 1, "at least 1"),
+    }
+    for key, (right, rule) in rules.items():
+        if not right:
+            raise Refused(f"sampling.{key}={getattr(given, key)} must be {rule}.")
+    if config.warmup < 0:
+        raise Refused(f"warmup={config.warmup} must be at least 0.")
+    return Sampling(**{**vars(given), "stop": tuple(given.stop)}, seed=config.seed)
+
+
+def _check_experts(active: int | None, model: Weights) -> None:
+    if active is None:
+        return
+    if model.experts is None:
+        raise Refused(
+            f"experts.active={active} was asked for, but model {model.name} is dense: "
+            "it has no experts to choose. Leave experts.active out."
+        )
+    if not 1 <= active <= model.experts:
+        raise Refused(
+            f"experts.active={active} is out of range: model {model.name} has {model.experts} "
+            f"experts a layer and uses {model.experts_used} of them; choose 1 to {model.experts}."
+        )
+
+
+def _check_context(context: int | None, model: Weights) -> None:
+    if context is not None and not 1 <= context <= (model.context or context):
+        raise Refused(
+            f"load.context={context} is out of range: model {model.name} was made for "
+            f"{model.context} tokens."
+        )
+
+
+def _plugins_in_use(config: Config, registry: Registry) -> dict[str, str]:
+    offers = [registry.offers["infra_backends"][config.backend.name]]
+    offers += registry.offers["infra_parsers"].values()
+    return {offer.plugin.name: offer.plugin.sha256 for offer in offers}

@@ -1,0 +1,117 @@
+"""The record of a run: made from its journal, written so that it is there whole or not at all."""
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from infra.files import write_atomic
+from infra.journal import State, reply_from
+from infra.plugins import Registry
+from infra.prompts import from_row, to_row
+from infra.types import Facts, Generation, Json, Record, Stage
+
+RECORD, GENERATIONS = "record.json", "generations.jsonl"
+
+
+def with_metrics(record: Record, registry: Registry) -> Record:
+    """The record with all metrics; one that raises becomes a note."""
+    found: dict[str, Json] = {}
+    notes = list(record.notes)
+    for name, offer in registry.offers["infra_metrics"].items():
+        metric = offer.value
+        try:
+            measure = metric.compute(record)
+        except Exception as error:  # a stranger's code may raise anything
+            notes.append(f"metric {name} of {offer.plugin.file} failed: {error!r}")
+            continue
+        if measure is not None:
+            found[name] = {
+                "value": measure.value, "n": measure.n, "unit": metric.unit, "better": metric.better
+            }  # fmt: skip
+    return replace(record, metrics=found, notes=tuple(notes))
+
+
+def from_state(state: State, **fields: Any) -> Record:
+    """A record of what the journal says; ``fields`` are those it cannot know."""
+    done = state.finished()
+    return Record(
+        stages=tuple(done.stages),
+        generations=tuple(done.generations),
+        warmup=tuple(done.warmup),
+        facts=done.facts,
+        notes=tuple(done.notes),
+        **fields,
+    )
+
+
+def write(record: Record, folder: Path) -> Path:
+    """Write generations.jsonl, then record.json, into ``folder`` or, if its disk is full, into a
+    temporary folder.
+
+    Returns:
+        The path of record.json.
+    """
+    try:
+        return _write(record, folder)
+    except OSError:
+        return _write(record, Path(tempfile.mkdtemp(prefix=f"infra-{folder.name}-")))
+
+
+def _write(record: Record, folder: Path) -> Path:
+    write_atomic(folder / GENERATIONS, "".join(_lines(record)))
+    write_atomic(folder / RECORD, json.dumps(summary(record), indent=1) + "\n")
+    return folder / RECORD
+
+
+def summary(record: Record) -> dict[str, Json]:
+    """record.json: everything but the generations, whose number and hashes stay."""
+    kept = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    kept["stages"] = [dataclasses.asdict(stage) for stage in record.stages]
+    kept["facts"] = _facts(record.facts) if record.facts else None
+    kept["warmup"], kept["generations"] = len(record.warmup), len(record.generations)
+    result: dict[str, Json] = json.loads(json.dumps(kept, default=list))
+    return result
+
+
+def _facts(facts: Facts) -> dict[str, Json]:
+    return {**vars(facts), "bits_per_weight": facts.bits_per_weight}
+
+
+def _lines(record: Record) -> Iterator[str]:
+    for phase, generations in (("warmup", record.warmup), ("generate", record.generations)):
+        for each in generations:
+            row = dataclasses.asdict(each) | {"prompt": to_row(each.prompt), "phase": phase}
+            yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def read(folder: Path) -> Record:
+    """The record that ``write`` left in ``folder``.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: there is none, or it is of another version.
+    """
+    data = json.loads((folder / RECORD).read_text())
+    rows = [json.loads(line) for line in (folder / GENERATIONS).read_text().split("\n") if line]
+    data["stages"] = tuple(Stage(**stage) for stage in data["stages"])
+    data["facts"] = _read_facts(data["facts"]) if data["facts"] else None
+    data["notes"] = tuple(data["notes"])
+    data["warmup"] = tuple(_generations(row for row in rows if row["phase"] == "warmup"))
+    data["generations"] = tuple(_generations(row for row in rows if row["phase"] == "generate"))
+    return Record(**data)
+
+
+def _read_facts(data: dict[str, Json]) -> Facts:
+    return Facts(**{key: value for key, value in data.items() if key != "bits_per_weight"})
+
+
+def _generations(rows: Iterable[dict[str, Any]]) -> Iterator[Generation]:
+    for row in rows:
+        kept = {key: value for key, value in row.items() if key != "phase"}
+        kept["prompt"] = from_row(row["prompt"], "")
+        kept["ids"], kept["times"] = tuple(row["ids"]), tuple(row["times"])
+        kept["reply"] = reply_from(row["reply"]) if row["reply"] else None
+        yield Generation(**kept)

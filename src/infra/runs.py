@@ -1,0 +1,141 @@
+"""The folder runs/: one folder a run, locked while its parent lives."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+import yaml
+
+from infra import machine
+from infra.clock import Clock
+from infra.errors import Refused, nearest
+from infra.files import write_atomic
+from infra.journal import NAME as JOURNAL
+from infra.journal import Reader, State
+from infra.plan import Plan, to_json
+from infra.prompts import read as read_prompts
+from infra.prompts import write as write_prompts
+from infra.record import RECORD, from_state, write
+from infra.types import Prompt, Record
+
+PLAN, JOB, PROMPTS, LOCK = "plan.yaml", "job.json", "prompts.jsonl", ".lock"
+
+
+def root() -> Path:
+    """INFRA_RUNS, or runs/ below the working directory."""
+    return Path(os.environ.get("INFRA_RUNS", "runs")).absolute()
+
+
+def create(plan: Plan, prompts: list[Prompt], clock: Clock) -> Path:
+    """A new folder with plan.yaml, prompts.jsonl and the child's job.
+
+    Raises:
+        Refused: it cannot be written.
+    """
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{plan.identity[:8]}"
+    try:
+        folder = _free(root() / name)
+        write_atomic(folder / PLAN, yaml.safe_dump(to_json(plan), sort_keys=False))
+        write_prompts(folder / PROMPTS, prompts)
+        job = {"plan": to_json(plan), "origin": clock.origin, "started": time.time()}
+        write_atomic(folder / JOB, json.dumps(job))
+    except OSError as error:
+        raise Refused(
+            f"The folder {root()} cannot be written: {error.strerror}. "
+            "Free some space, mend its rights, or set INFRA_RUNS to another folder."
+        ) from error
+    return folder
+
+
+def _free(folder: Path) -> Path:
+    """``folder``, or with ``-2``, ``-3`` … behind it; made by this call."""
+    tries = 1
+    while True:
+        name = folder if tries == 1 else folder.with_name(f"{folder.name}-{tries}")
+        try:
+            name.mkdir(parents=True)
+        except FileExistsError:
+            tries += 1
+        else:
+            return name
+
+
+def lock(folder: Path) -> filelock.BaseFileLock:
+    """The lock that a run's parent holds; the system frees it when the parent dies."""
+    return filelock.FileLock(folder / LOCK, blocking=False)
+
+
+def folders() -> list[Path]:
+    """All run folders, the oldest first."""
+    return sorted(path.parent for path in root().glob(f"*/{PLAN}"))
+
+
+def find(name: str) -> Path:
+    """The run whose folder's name contains ``name``; ``last`` is the newest.
+
+    Raises:
+        Refused: there is none, or more than one.
+    """
+    known = folders()
+    if name == "last" and known:
+        return known[-1]
+    found = [folder for folder in known if name in folder.name]
+    exact = [folder for folder in found if folder.name == Path(name).name]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if not found:
+        raise Refused(f"No run is called {name!r} in {root()}. {nearest(name, _names(known))}")
+    raise Refused(f"{len(found)} runs fit {name!r}: {', '.join(_names(found))}.")
+
+
+def _names(found: list[Path]) -> list[str]:
+    return [folder.name for folder in found[-10:]]
+
+
+def unfinished() -> Iterator[Path]:
+    """Folders without a record whose parent is gone."""
+    for folder in folders():
+        if not (folder / RECORD).exists() and not _held(folder):
+            yield folder
+
+
+def _held(folder: Path) -> bool:
+    try:
+        with lock(folder):
+            return False
+    except (filelock.Timeout, OSError):
+        return True
+
+
+def recover(folder: Path) -> Path:
+    """Write the record of a run whose parent was killed, from its journal.
+
+    Returns:
+        The path of record.json.
+
+    Raises:
+        OSError, ValueError, KeyError: the folder does not hold what a run leaves.
+    """
+    job = json.loads((folder / JOB).read_text())
+    state = State(read_prompts(folder / PROMPTS))
+    for line in Reader(folder).lines():
+        state.apply(line)
+    return write(_killed(state, job), folder)
+
+
+def _killed(state: State, job: dict[str, object]) -> Record:
+    status, cause = "KILLED", f"infra was killed in stage {state.stage}"
+    if state.done or state.failed:
+        status, cause = ("FINISHED", None) if state.done else ("FAILED", state.failed)
+    return from_state(
+        state, plan=job["plan"], status=status, cause=cause, started=job["started"],
+        machine=machine.describe(),
+    )  # fmt: skip
+
+
+def has_journal(folder: Path) -> bool:
+    """Whether the child of this run got as far as writing."""
+    return (folder / JOURNAL).exists()

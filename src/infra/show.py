@@ -1,0 +1,26 @@
+"""``infra show RUN``: one run as its record tells it."""
+
+from infra import record, runs
+from infra.console import Console
+from infra.errors import Refused
+
+
+def main(arguments: list[str]) -> int:
+    """Print answers, metrics, facts and stages of a run (``last``, or part of its name)."""
+    if len(arguments) > 1:
+        raise Refused("show takes one run: python -m infra show RUN (or: last).")
+    folder = runs.find(arguments[0] if arguments else "last")
+    try:
+        found = record.read(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{folder} has no record that can be read: {error}") from error
+    console = Console()
+    console.finish(found)
+    for key, value in (vars(found.facts) if found.facts else {}).items():
+        console.out.print(f"{key:<18} {value}", highlight=False, markup=False)
+    for stage in found.stages:
+        console.out.print(f"{stage.name:<18} {stage.seconds:.3f} s", highlight=False)
+    if found.cause:
+        console.out.print(f"{found.status}: {found.cause}", highlight=False, markup=False)
+    print(folder / record.RECORD)
+    return 0

@@ -1,0 +1,65 @@
+"""What all tests share: a runs/ folder and a cache of their own, and infra as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from infra.plugins import bundled
+
+TINY = bundled("plugins") / "tiny_moe"
+GGUF = TINY / "weights" / "tiny-moe-f16.gguf"
+
+
+@dataclass
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record whose path is the last line on stdout."""
+        path = Path(self.out.strip().splitlines()[-1])
+        data: dict[str, Any] = json.loads(path.read_text())
+        return data
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.out.strip().splitlines()[-1]).parent
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory with its own runs/; the cache is shared by the session."""
+    monkeypatch.setenv("INFRA_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("INFRA_PLUGINS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["INFRA_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def infra(home: Path) -> Callable[..., Done]:
+    """Run ``python -m infra`` with these arguments in ``home``."""
+
+    def run(*arguments: str, **environment: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "infra", *arguments],
+            capture_output=True, text=True, cwd=home, env={**os.environ, **environment},
+            timeout=300, check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run

@@ -1,0 +1,138 @@
+"""The command line as a person meets it, on the echo backend: exit codes, sentences, files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Done
+
+ECHO = ("backend=echo", "tracking=none", "prompts.limit=2")
+Infra = Callable[..., Done]
+
+
+def test_a_run_leaves_a_record_and_names_it_last(infra: Infra) -> None:
+    done = infra(*ECHO)
+    assert done.code == 0, done.err
+    assert done.record["status"] == "FINISHED"
+    assert [s["name"] for s in done.record["stages"]] == [
+        "import", "load", "warmup", "generate", "parse",
+    ]  # fmt: skip
+    names = {"plan.yaml", "prompts.jsonl", "generations.jsonl", "journal", "record.json"}
+    assert names <= {file.name for file in done.folder.iterdir()}
+    rows = [json.loads(line) for line in (done.folder / "generations.jsonl").open()]
+    assert [row["phase"] for row in rows] == ["warmup", "generate", "generate"]
+    assert all(row["finish"] == "eos" and row["reply"] for row in rows[1:])
+
+
+def test_people_read_stderr_and_programs_stdout(infra: Infra) -> None:
+    done = infra(*ECHO)
+    assert "generate" in done.err
+    assert "decode_tps" in done.out
+    assert done.out.strip().splitlines()[-1].endswith("record.json")
+
+
+def test_one_question(infra: Infra) -> None:
+    done = infra("backend=echo", "tracking=none", "prompt=hello there")
+    assert "hello there" in done.out
+    assert done.record["generations"] == 1
+
+
+def test_the_same_plan_again_is_the_next_repeat(infra: Infra) -> None:
+    assert [infra(*ECHO).record["plan"]["repeat"] for _ in range(2)] == [0, 1]
+
+
+def test_a_sweep_makes_one_run_each(infra: Infra) -> None:
+    done = infra(*ECHO, "-m", "sampling.max_tokens=3,5")
+    assert done.code == 0, done.err
+    runs = [line for line in done.out.splitlines() if line.endswith("record.json")]
+    kept = [json.loads(Path(line).read_text())["plan"]["sampling"]["max_tokens"] for line in runs]
+    assert kept == [3, 5]
+
+
+def test_a_sweep_goes_on_after_a_refusal(infra: Infra) -> None:
+    done = infra(*ECHO, "-m", "experts.active=99,null")
+    assert done.code == 2
+    assert "experts.active=99 is out of range" in done.err
+    assert len([line for line in done.out.splitlines() if line.endswith("record.json")]) == 1
+
+
+REFUSED = [
+    (["modl=tiny"], "no key 'modl'. Did you mean 'model"),
+    (["model=tyni"], "No model is called 'tyni'. Did you mean 'tiny'?"),
+    (["backend=lama_cpp"], "No backend is called 'lama_cpp'. Did you mean 'llama_cpp'?"),
+    (["sampling=gredy"], "Did you mean 'greedy'?"),
+    (
+        ["sampling.temprature=1"],
+        "no key 'sampling.temprature'. Did you mean 'sampling.temperature'",
+    ),
+    (["sampling.top_k=many"], "sampling.top_k: Value 'many'"),
+    (["sampling.temperature=-1"], "sampling.temperature=-1.0 must be at least 0"),
+    (["sampling.top_p=2"], "sampling.top_p=2.0 must be above 0 and at most 1"),
+    (["sampling.max_tokens=0"], "sampling.max_tokens=0 must be at least 1"),
+    (["warmup=-1"], "warmup=-1 must be at least 0"),
+    (["experts.active=9"], "experts.active=9 is out of range: model tiny has 8 experts"),
+    (["experts.active=0"], "experts.active=0 is out of range"),
+    (["load.context=999999"], "load.context=999999 is out of range"),
+    (["load.context=3"], "raise load.context"),
+    (["quantization=q4"], "backend=echo cannot do quantization=q4"),
+    (["tools.parser=hermess"], "No parser is called 'hermess'. Did you mean 'hermes'?"),
+    (["prompts.file=none.jsonl"], "none.jsonl cannot be read"),
+    (["prompts.file=null"], "There are no prompts"),
+    (["prompts.limit=0"], "There are no prompts"),
+    (["tracking=server"], "tracking=server needs the address"),
+    (["model=local"], "model.path"),
+    (["experts.active=[1"], "experts.active=[1"),
+    (["nonsense"], "no verb is called 'nonsense'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), REFUSED)
+def test_wrong_input_is_refused_in_one_sentence(
+    infra: Infra, arguments: list[str], said: str
+) -> None:
+    first = [] if arguments == ["nonsense"] else [*ECHO[:2]]
+    done = infra(*arguments) if not first else infra(*first, *arguments)
+    assert done.code == 2, done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert len(done.err.strip().splitlines()) <= 2
+
+
+def test_a_broken_prompts_file_names_the_line(infra: Infra, home: Path) -> None:
+    (home / "p.jsonl").write_text('{"prompt": "a"}\n{"prompt": \n')
+    done = infra(*ECHO, "prompts.file=p.jsonl")
+    assert (done.code, "p.jsonl, line 2" in done.err) == (2, True)
+
+
+def test_runs_that_cannot_be_written_are_refused(infra: Infra, home: Path) -> None:
+    (home / "file").write_text("")
+    done = infra(*ECHO, INFRA_RUNS=str(home / "file" / "runs"))
+    assert (done.code, "cannot be written" in done.err) == (2, True), done.err
+
+
+def test_the_help_fits_a_screen(infra: Infra) -> None:
+    done = infra("--help")
+    assert done.code == 0
+    assert len(done.out.splitlines()) <= 40
+    for word in ("results", "doctor", "backend", "llama_cpp", "experts.active"):
+        assert word in done.out
+
+
+def test_verbs_answer_without_any_run(infra: Infra) -> None:
+    for verb in ("results", "plugins", "doctor", "models"):
+        assert infra(verb).code == 0, verb
+    assert "There are no runs" in infra("results").err
+    assert "tiny" in infra("models").out
+    assert "hermes" in infra("plugins").out
+
+
+def test_results_shows_what_differs_and_show_shows_one(infra: Infra) -> None:
+    infra(*ECHO, "sampling.max_tokens=3")
+    last = infra(*ECHO, "sampling.max_tokens=5").folder.name
+    table = infra("results").out
+    assert "sampling.max_tokens" in table
+    assert "sampling.top_k" not in table
+    assert infra("show").out == infra("show", last).out
+    assert infra("show", "nothing").code == 2

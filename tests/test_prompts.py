@@ -1,0 +1,123 @@
+"""Prompt files: what is read, and what is said about a broken line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from infra import prompts
+from infra.errors import Refused
+from infra.types import Call
+
+GOOD = {
+    "id": "a",
+    "messages": [{"role": "user", "content": "hi\u2028there"}],
+    "tools": [{"type": "function", "function": {"name": "f"}}],
+    "expected": [{"name": "f", "arguments": {"x": 1}}],
+}
+
+
+def write(folder: Path, *lines: object) -> str:
+    file = folder / "p.jsonl"
+    text = (
+        each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in lines
+    )
+    file.write_text("\n".join(text))
+    return str(file)
+
+
+def test_a_line_becomes_a_prompt(tmp_path: Path) -> None:
+    found, (prompt,) = prompts.load(write(tmp_path, GOOD))
+    assert prompt.expected == (Call("f", {"x": 1}),)
+    assert prompt.messages[0]["content"] == "hi\u2028there"
+    assert found.count == 1
+
+
+def test_a_short_line_needs_only_the_question(tmp_path: Path) -> None:
+    _, (prompt,) = prompts.load(write(tmp_path, {"prompt": "hi"}))
+    assert prompt.id == "p-1"
+    assert prompt.expected is None
+
+
+def test_no_call_can_be_what_is_expected(tmp_path: Path) -> None:
+    _, (prompt,) = prompts.load(write(tmp_path, {"prompt": "hi", "expected": []}))
+    assert prompt.expected == ()
+
+
+def test_what_is_written_reads_back(tmp_path: Path) -> None:
+    _, before = prompts.load(write(tmp_path, GOOD, {"prompt": "hi"}))
+    prompts.write(tmp_path / "copy.jsonl", before)
+    assert prompts.read(tmp_path / "copy.jsonl") == before
+
+
+def test_the_digest_follows_the_content(tmp_path: Path) -> None:
+    one = prompts.load(write(tmp_path, {"prompt": "a"}))[0].digest
+    assert prompts.load(write(tmp_path, {"prompt": "b"}))[0].digest != one
+    assert prompts.load(write(tmp_path, {"prompt": "a"}))[0].digest == one
+
+
+def test_limit_takes_the_first(tmp_path: Path) -> None:
+    _, found = prompts.load(write(tmp_path, {"prompt": "a"}, {"prompt": "b"}), limit=1)
+    assert [p.messages[0]["content"] for p in found] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "line 2: Expecting property name"),
+        ("[]", "line 2: a prompt is a JSON object"),
+        ('{"messages": []}', "'messages' must be a list"),
+        ('{"messages": [{"role": "user"}]}', "'messages' must be a list"),
+        ('{"prompt": "x", "tool": []}', "unknown key 'tool'"),
+        ('{"prompt": "x", "tools": [{}]}', "'tools' must be a list"),
+        ('{"prompt": "x", "expected": [3]}', "each of 'expected'"),
+        ('{"prompt": "x", "expected": 3}', "'expected' must be a list"),
+        ('{"prompt": "x", "expected": [{"name": "f", "arguments": 1}]}', "'arguments'"),
+    ],
+)
+def test_a_broken_line_is_named(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(Refused, match="p.jsonl, line 2") as error:
+        prompts.load(write(tmp_path, {"prompt": "fine"}, line))
+    assert said in str(error.value)
+
+
+def test_an_empty_or_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no prompts"):
+        prompts.load(write(tmp_path, ""))
+    with pytest.raises(Refused, match=r"missing\.jsonl cannot be read"):
+        prompts.load(str(tmp_path / "missing.jsonl"))
+    with pytest.raises(Refused, match=r"give prompts\.file"):
+        prompts.load(None)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda c: (
+            st.lists(c)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "id",
+                        "messages",
+                        "prompt",
+                        "tools",
+                        "expected",
+                        "role",
+                        "content",
+                        "name",
+                        "arguments",
+                        "function",
+                    ]
+                ),
+                c,
+            )
+        ),
+    )
+)
+def test_any_json_is_a_prompt_or_a_sentence(value: object) -> None:
+    try:
+        prompts.from_row(value, "x")
+    except ValueError as error:
+        assert str(error)
