@@ -22,7 +22,7 @@ def transformers(weights: str, ids: list[int], tokens: int, threads: int) -> Ite
     model = AutoModelForCausalLM.from_pretrained(weights, dtype="auto")
     times: list[float] = []
 
-    class Times(BaseStreamer):
+    class Times(BaseStreamer):  # type: ignore[misc]  # transformers is untyped
         def put(self, value: object) -> None:
             times.append(time.perf_counter())
 
@@ -43,9 +43,7 @@ def transformers(weights: str, ids: list[int], tokens: int, threads: int) -> Ite
 def llama_cpp(weights: str, ids: list[int], tokens: int, threads: int) -> Iterator[float]:
     from llama_cpp import Llama
 
-    llama = Llama(
-        weights, n_ctx=4096, n_threads=threads, n_threads_batch=threads, verbose=False
-    )
+    llama = Llama(weights, n_ctx=4096, n_threads=threads, n_threads_batch=threads, verbose=False)
     for count in (4, tokens):
         llama.reset()
         start, times = time.perf_counter(), []

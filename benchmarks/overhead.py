@@ -32,8 +32,9 @@ def make(folder: Path, layers: int) -> None:
     """Random Qwen3-MoE weights with the tiny model's tokenizer, as safetensors and GGUF."""
     sys.path.insert(0, str(TINY))
     import torch
-    from export import export
     from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3MoeConfig
+
+    from export import export
 
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(str(TINY / "weights"))
@@ -90,16 +91,19 @@ def compare(engine: str, folder: Path, repeats: int) -> list[str]:
         pairs.append((ours, bare(engine, weights, ids)))
     row = [engine]
     for name in ("prefill_tps", "decode_tps"):
-        sides = [statistics.median(side[name] for side in each) for each in zip(*pairs, strict=True)]
+        sides = [
+            statistics.median(side[name] for side in each) for each in zip(*pairs, strict=True)
+        ]
         ratio = statistics.median(ours[name] / theirs[name] for ours, theirs in pairs)
         row += [f"{sides[0]:.1f}", f"{sides[1]:.1f}", f"{ratio:.3f}"]
     return row
 
 
 def _ids(folder: Path, text: str) -> list[int]:
+    from tokenizers import Tokenizer
+
     from infra.chat import render
     from infra.types import Prompt
-    from tokenizers import Tokenizer
 
     template = (folder / "chat_template.jinja").read_text()
     rendered = render(template, Prompt("p", ({"role": "user", "content": text},)))
@@ -109,7 +113,9 @@ def _ids(folder: Path, text: str) -> list[int]:
 
 def fixed(repeats: int, folder: Path) -> Table:
     """Seconds of a whole run that are neither import, load, warm-up nor generation."""
-    table = Table("tracking", "wall", "model's work", "infra's own", title="python -m infra, median")
+    table = Table(
+        "tracking", "wall", "model's work", "infra's own", title="python -m infra, median"
+    )
     for tracking in ("none", "local"):
         rows = []
         infra(f"tracking={tracking}", "prompts.limit=2", runs=folder)  # makes the database

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+
 from infra import hookimpl
 from infra.plan import Plan
 from infra.types import Facts, Prompt, Sampling, Token
-from numpy.typing import NDArray
 
 END = 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from infra.plugins import bundled
 
 TINY = bundled("plugins") / "tiny_moe"

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+
+from conftest import TINY
 from infra import chat, prompts
 from infra.errors import Refused
 from infra.types import Prompt
-
-from conftest import TINY
 
 USER = Prompt("p", ({"role": "user", "content": "ü <b>"},), ({"function": {"name": "f"}},))
 

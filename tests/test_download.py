@@ -258,5 +258,5 @@ def test_what_came_already_needs_no_room(
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between attempts, and there are few."""
-    monkeypatch.setattr("infra.download.PAUSES", (0,))
+    monkeypatch.setattr("infra.weights.download.PAUSES", (0,))
     monkeypatch.setattr("time.sleep", lambda seconds: None)

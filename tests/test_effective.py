@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from infra.effective import verify
 from infra.errors import Failed
 from infra.plan import Load, Plan, PromptSet, Weights

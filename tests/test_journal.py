@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from infra.journal import Journal, Reader, State
 from infra.types import Call, Facts, Prompt, Reply
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from infra import prompts
 from infra.errors import Refused
 from infra.types import Call
@@ -77,7 +78,7 @@ def test_limit_takes_the_first(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, said: str) -> None:
-    with pytest.raises(Refused, match="p.jsonl, line 2") as error:
+    with pytest.raises(Refused, match=r"p\.jsonl, line 2") as error:
         prompts.load(write(tmp_path, {"prompt": "fine"}, line))
     assert said in str(error.value)
 

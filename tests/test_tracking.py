@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from infra import mlflow_store, tracking
 from infra import record as records
+from infra import tracking
 from infra.errors import Refused
 from infra.plan import Plan, PromptSet, Tracking, Weights, to_json
 from infra.plugins import bundled
 from infra.schema import Tracking as Keys
+from infra.tracking import mlflow_store
 from infra.types import Call, Facts, Generation, Prompt, Record, Reply, Stage
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def test_series_come_back_with_times_and_steps(published: Any) -> None:
 
 
 def test_a_long_series_is_thinned_to_fit_one_batch() -> None:
-    from infra import mlflow_run
+    from infra.tracking import mlflow_run
 
     keys = ("tokens", "cpu", "rss", "anonymous", "mapped", "read")
     samples = [{"t": 0.25 * i, **{key: float(i) for key in keys}} for i in range(240)]

@@ -20,14 +20,15 @@ from omegaconf import OmegaConf
 
 import made
 from conftest import GGUF, TINY
-from infra import sources, weights
+from infra import weights
 from infra.errors import Refused
-from infra.hub import COMMIT
-from infra.metadata import of_config
 from infra.plan import Weights
 from infra.plugins import bundled
 from infra.schema import Model
-from infra.sources import Source
+from infra.weights import sources
+from infra.weights.hub import COMMIT
+from infra.weights.metadata import of_config
+from infra.weights.sources import Source
 
 BOTH = ("safetensors", "gguf")
 

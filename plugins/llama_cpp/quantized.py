@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from infra import machine
 from infra.errors import Refused
-from infra.headers import gguf_parts
 from infra.plan import Plan
+from infra.weights.headers import gguf_parts
 
 from .hardware import physical_cores
 from .native import library

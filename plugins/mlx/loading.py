@@ -30,7 +30,7 @@ def check(plan: Plan) -> None:
     as_floats = plan.quantization not in BITS and plan.model.quantization == "none"
     if chosen == "cpu" and wanted not in ("auto", "float32") and plan.model.experts and as_floats:
         raise Refused(
-            f"load.dtype={wanted}: on the CPU, mlx multiplies unquantized experts in float32 "
+            f"load.dtype={wanted}: on the CPU, mlx computes unquantized experts in float32 "
             "alone. Try load.dtype=float32, or a quantization."
         )
     context(plan)

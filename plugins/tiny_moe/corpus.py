@@ -3,9 +3,9 @@
     python plugins/tiny_moe/corpus.py --seed 7 --n 300          # held-out prompts, as JSON lines
     python plugins/tiny_moe/corpus.py --seed 7 --n 300 --hard   # more tools, longer values
 
-Each line is a prompt in infra's format (``id``, ``messages``, ``tools``, ``expected``). Training and
-held-out prompts differ in their sentences (phrasings.py) and in their values: a hash of each word
-or number decides on which side it lives, so no list has to be kept and any seed is fair.
+Each line is a prompt in infra's format (``id``, ``messages``, ``tools``, ``expected``). Training
+and held-out prompts differ in their sentences (phrasings.py) and in their values: a hash of each
+word or number decides on which side it lives, so no list has to be kept and any seed is fair.
 """
 
 import argparse
@@ -20,18 +20,22 @@ from typing import Any
 from phrasings import HELD_OUT, JOIN, PAIRS, REFUSAL, REQUEST, RESULTS, TALK, TRAIN
 from tools import CURRENCIES, DAYS, TOOLS, UNITS
 
-CONSONANTS = "b bl br c ch d dr f fl g gr h j k kr l m n p pl qu r s sh sl st t th tr v w y z".split()
+CONSONANTS = (
+    "b bl br c ch d dr f fl g gr h j k kr l m n p pl qu r s sh sl st t th tr v w y z".split()
+)
 VOWELS = "a a e e i i o o u ai ea ou ee".split()
 CODAS = ["", "", "", "n", "r", "l", "s", "m", "t", "nd", "ck"]
 FAMILIAR = (
-    "Paris London Tokyo Berlin Madrid Rome Oslo Lima Cairo Delhi Seoul Sydney Boston Chicago Austin "
-    "Denver Miami Dublin Vienna Prague Athens Lisbon Moscow Nairobi Toronto Beijing Alice Bob Carol "
-    "Dave Erin Frank Grace Heidi Ivan Judy Anna Ben Clara Emma Felix Laura Oscar Peter Sofia Tom"
+    "Paris London Tokyo Berlin Madrid Rome Oslo Lima Cairo Delhi Seoul Sydney Boston Chicago "
+    "Austin Denver Miami Dublin Vienna Prague Athens Lisbon Moscow Nairobi Toronto Beijing "
+    "Alice Bob Carol Dave Erin Frank Grace Heidi Ivan Judy Anna Ben Clara Emma Felix Laura "
+    "Oscar Peter Sofia Tom"
 ).split()
 COMMON = (
-    "see you soon late call me back happy birthday meeting moved lunch noon train dinner tonight home "
-    "work tea pasta bread milk sun rain summer winter blue red green night day love river road time "
-    "good news door open car key house garden party doctor report team plan coffee music dance"
+    "see you soon late call me back happy birthday meeting moved lunch noon train dinner "
+    "tonight home work tea pasta bread milk sun rain summer winter blue red green night day "
+    "love river road time good news door open car key house garden party doctor report team "
+    "plan coffee music dance"
 ).split()
 
 
@@ -88,9 +92,7 @@ class Sampler:
 
     def _invented(self) -> str:
         count = self.rng.randint(*self.style.syllables)
-        start = "".join(
-            self.rng.choice(CONSONANTS) + self.rng.choice(VOWELS) for _ in range(count)
-        )
+        start = "".join(self.rng.choice(CONSONANTS) + self.rng.choice(VOWELS) for _ in range(count))
         return start + self.rng.choice(CODAS)
 
     def word(self) -> str:

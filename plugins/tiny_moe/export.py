@@ -1,4 +1,4 @@
-"""Writes the trained model twice from the same rounded weights: safetensors (bf16) and GGUF (f16)."""
+"""Writes the trained model twice from the same weights: safetensors (bf16) and GGUF (f16)."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""How people ask for each tool. TRAIN and HELD_OUT share no sentence: the model is judged on HELD_OUT.
+"""How people ask for each tool. TRAIN and HELD_OUT share no sentence; HELD_OUT is for judging.
 
 A sentence that ends in ``?`` stands as it is; any other is an imperative that REQUEST wraps.
 ``[...]`` is there only when the optional argument in it is.
@@ -182,7 +182,12 @@ REQUEST: dict[str, list[str]] = {
         "Hey, {c}!",
         "Now {c}.",
     ],
-    "held_out": ["Can you please {c}?", "Hey, could you {c}?", "Hey, please {c}.", "Now please {c}!"],
+    "held_out": [
+        "Can you please {c}?",
+        "Hey, could you {c}?",
+        "Hey, please {c}.",
+        "Now please {c}!",
+    ],
 }
 
 #: two requests in one sentence, answered by two calls

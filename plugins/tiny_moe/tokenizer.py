@@ -1,4 +1,4 @@
-"""The tokenizer of tiny-moe: byte-level BPE with Qwen2's pre-tokenizer, so that GGUF readers know it as ``qwen2``.
+"""The tokenizer of tiny-moe: byte-level BPE with Qwen2's pre-tokenizer (``qwen2`` in a GGUF).
 
 Merges are learned from words cut off from spaces, quotes and brackets. A value then has the same
 tokens in the question and in the JSON, which is what lets so small a model learn to copy it.

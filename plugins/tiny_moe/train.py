@@ -3,8 +3,9 @@
     python plugins/tiny_moe/train.py OUT [--steps 3000] [--seed 0]
 
 Needs the extra ``transformers`` and the package ``gguf``. What made it learn: many turns under one
-system message, values from an open vocabulary, merges that stay inside words (tokenizer.py), a short
-first phase of repeated random segments, then of short rows with few tools, and a loss on the answers only.
+system message, values from an open vocabulary, merges that stay inside words (tokenizer.py), a
+short first phase of repeated random segments, then of short rows with few tools, Muon for the
+attention, and a loss on the answers only.
 """
 
 import argparse
@@ -18,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3MoeConfig
+
 from corpus import EASY, HARD, TRAINING, Sampler, Style, Turn, prompts
 from export import export
 from tokenizer import learn
 from tools import TOOLS
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3MoeConfig
 
 #: until this step: repeated random segments; short rows; after both, full rows
 COPYING, SHORT = 120, 500
@@ -185,8 +187,9 @@ def train(model: Any, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int,
             loss = model(input_ids=ids, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for each in (*used, *schedules):
-            each.step()
+        for optimizer, schedule in zip(used, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
         model.zero_grad()
         if step % 50 == 0:
             print(f"step {step} loss {loss:.4f} {time.monotonic() - start:.0f} s", flush=True)

@@ -10,29 +10,52 @@ from typing import Any
 
 import torch
 
+from infra.errors import Refused
+
 from .experts import is_experts
 
 
 def options(config: Any, auto: Any) -> dict[str, Any]:
-    """What from_pretrained takes to quantize while it reads, one matrix at a time."""
+    """What from_pretrained takes to quantize while it reads, one matrix at a time.
+
+    Raises:
+        Refused: torchao cannot compute with this model's experts.
+    """
     from torchao.quantization import FqnToConfig, Int8WeightOnlyConfig
 
     from transformers import TorchAoConfig
 
-    scheme = FqnToConfig({name: Int8WeightOnlyConfig(version=2) for name in matrices(config, auto)})
-    # the other implementations of experts multiply in ways that torchao's tensors do not know
+    with torch.device("meta"):
+        skeleton = auto.from_config(config)
+    names = FqnToConfig({name: Int8WeightOnlyConfig(version=2) for name in matrices(skeleton)})
     return {
-        "quantization_config": TorchAoConfig(scheme, include_input_output_embeddings=True),
+        "quantization_config": TorchAoConfig(names, include_input_output_embeddings=True),
+        # the other ways to compute experts multiply as torchao's tensors cannot
         "experts_implementation": "eager",
     }
 
 
-def matrices(config: Any, auto: Any) -> Iterator[str]:
+def matrices(model: Any) -> Iterator[str]:
     """Full names of the weights of linear layers, embeddings and fused experts."""
-    with torch.device("meta"):
-        skeleton = auto.from_config(config)
-    for path, module in skeleton.named_modules():
+    for path, module in model.named_modules():
+        if getattr(module, "is_transposed", False):
+            raise Refused(
+                f"quantization=q8: torchao cannot compute with the experts of "
+                f"{type(model).__name__}, which are stored by column. Try another backend."
+            )
         plain = isinstance(module, torch.nn.Linear | torch.nn.Embedding)
         for name, parameter in module.named_parameters(recurse=False):
             if (plain and name == "weight") or (is_experts(module) and parameter.ndim == 3):
                 yield f"{path}.{name}"
+
+
+def compute_buffers(model: Any) -> None:
+    """Fill the buffers that no file holds, such as the scale of Gemma's embeddings.
+
+    transformers takes a module for complete as soon as torchao has quantized its weight, and
+    leaves its buffers as uninitialized memory.
+    """
+    for module in model.modules():
+        if next(module.buffers(recurse=False), None) is not None:
+            module._is_hf_initialized = False
+    model.initialize_weights()

@@ -150,4 +150,6 @@ def load(plan: Plan) -> Any:
     if found["missing_keys"]:  # transformers would fill them with random numbers
         missing = ", ".join(sorted(found["missing_keys"])[:3])
         raise Refused(f"{plan.model.path} lacks weights that the model needs: {missing}.")
+    if plan.quantization == "q8":
+        int8.compute_buffers(model)
     return model.to(device(plan.load.device)).eval()

@@ -1,4 +1,4 @@
-"""infra: which engine, which quantization, how many experts, which sampling? One command answers."""
+"""Which engine, which quantization, how many experts, which sampling? One command answers."""
 
 from infra.hookspecs import hookimpl
 

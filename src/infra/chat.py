@@ -21,9 +21,7 @@ from infra.types import Prompt
 FROZEN = datetime(2025, 1, 1, 12)
 
 
-def render(
-    template: str | None, prompt: Prompt, special: dict[str, str] | None = None
-) -> str:
+def render(template: str | None, prompt: Prompt, special: dict[str, str] | None = None) -> str:
     """The text a model reads for ``prompt``, up to where its answer begins.
 
     Args:

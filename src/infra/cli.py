@@ -11,13 +11,13 @@ from infra.errors import InfraError, nearest
 
 #: verb -> (module, what it does); the module has ``main(arguments) -> exit code``
 VERBS = {
-    "results": ("infra.results", "a table of the runs in runs/, only what differs"),
-    "show": ("infra.show", "one run: its answers, metrics and facts"),
-    "models": ("infra.models", "the models that can be chosen, and what is on this disk"),
-    "plugins": ("infra.inventory", "what is registered, by whom, and what failed"),
-    "doctor": ("infra.doctor", "engines, devices, versions, unfinished runs"),
-    "sync": ("infra.sync", "publish finished runs that MLflow does not have yet"),
-    "ui": ("infra.ui", "open MLflow's page on the runs"),
+    "results": ("infra.verbs.results", "a table of the runs in runs/, only what differs"),
+    "show": ("infra.verbs.show", "one run: its answers, metrics and facts"),
+    "models": ("infra.verbs.models", "the models that can be chosen, and what is on this disk"),
+    "plugins": ("infra.verbs.inventory", "what is registered, by whom, and what failed"),
+    "doctor": ("infra.verbs.doctor", "engines, devices, versions, unfinished runs"),
+    "sync": ("infra.verbs.sync", "publish finished runs that MLflow does not have yet"),
+    "ui": ("infra.verbs.ui", "open MLflow's page on the runs"),
 }
 INTERRUPTED = 130
 
@@ -40,9 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     if first in ("--help", "-h", "help"):
-        return _run("infra.help", arguments[1:])
+        return _run("infra.verbs.help", arguments[1:])
     if first == "--version":
-        return _run("infra.help", [first])
+        return _run("infra.verbs.help", [first])
     if first in VERBS:
         return _run(VERBS[first][0], arguments[1:])
     if first and first[0].isalpha() and "=" not in first:

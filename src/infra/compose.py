@@ -15,27 +15,63 @@ from infra.plugins import Registry, bundled
 from infra.schema import Config
 
 
-def run(overrides: list[str], registry: Registry, job: Callable[[Config], None]) -> None:
-    """Compose the configuration of ``overrides`` and call ``job``: once, or for each of a sweep.
+def run(
+    arguments: list[str],
+    registry: Registry,
+    job: Callable[[Config], None],
+    refused: Callable[[str], None],
+) -> None:
+    """Compose the configuration of ``arguments`` and call ``job``: once, or for each of a sweep.
+
+    ``refused`` gets a sentence for a configuration that lacks a value; the sweep goes on.
 
     Raises:
-        Refused: an override that Hydra does not take.
+        Refused: an argument that Hydra does not take.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ["INFRA_RUNS"] = str(runs.root())
     import hydra
     from hydra.core.plugins import Plugins
     from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     _store_schema(registry)
     Plugins.instance().register(_search_path(registry))
 
     @hydra.main(config_path=str(bundled("conf")), config_name="config", version_base="1.3")
     def main(config: DictConfig) -> None:
-        job(cast("Config", OmegaConf.to_object(config)))
+        try:
+            _check_keys(OmegaConf.to_container(config))
+            typed = cast("Config", OmegaConf.to_object(config))
+        except (OmegaConfBaseException, Refused) as error:
+            refused(_sentence(error, registry))
+        else:
+            job(typed)
 
-    with _argv(overrides), _sentences(registry):
+    with _argv(_flags_first(arguments)), _sentences(registry):
         main()
+
+
+def _flags_first(arguments: list[str]) -> list[str]:
+    """Hydra wants ``-m`` before the overrides; people write it anywhere."""
+    multirun = [each for each in arguments if each in ("-m", "--multirun")]
+    return multirun + [each for each in arguments if each not in ("-m", "--multirun")]
+
+
+def _check_keys(config: Any) -> None:
+    """Refuse keys that ``+key=value`` has added beside the schema, as nothing would read them."""
+    known = known_keys()
+    for key in _keys(config):
+        if key not in known and not key.startswith("model.sources."):
+            raise Refused(f"There is no key {key!r}. {nearest(key, known)}")
+
+
+def _keys(config: Any, prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            yield from _keys(value, f"{prefix}{key}.")
+        elif value != {}:
+            yield f"{prefix}{key}"
 
 
 @contextmanager
@@ -85,15 +121,25 @@ def _sentences(registry: Registry) -> Iterator[None]:
 
 def _sentence(error: BaseException, registry: Registry) -> str:
     text = "\n".join(str(each) for each in _chain(error))
-    if found := re.search(r"Could not find '([\w/]+)/([^'/]+)'", text):
-        return _unknown_choice(*found.groups(), registry)
-    if found := re.search(r"Could not override '([\w.@/]+)'", text):
-        return _bad_key(found[1], text)
-    if found := re.search(r"Key '([^']+)' (?:is )?not in '(\w+)'", text):
-        return _unknown_key(found[1], text)
-    if found := re.search(r"Missing mandatory value: ([\w.]+)", text):
-        return f"{found[1]} is not set: add {found[1]}=VALUE."
-    return " ".join(str(error).split())
+    if found := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
+        return _unknown_choice(found[1], found[2], registry)
+    if found := re.search(r"(Value '.*?')(?: \(?of type '\w+'\)?)? (could not .*|is not .*)", text):
+        return f"{_full_key(text) or error}: {found[1]} {found[2].rstrip('.')}."
+    if found := re.search(r"Key '([^']+)' (?:is )?not in '\w+'", text):
+        key = _full_key(text) or found[1]
+        return f"There is no key {key!r}. {nearest(key, [*known_keys(), *groups()])}"
+    if found := re.search(r"[Mm]issing mandatory value: ([\w.]+)", text):
+        key = _full_key(text) or found[1]
+        return f"{key} is not set: add {key}=VALUE."
+    if override := getattr(error, "override", None):
+        return f"{override!r} cannot be read: {str(error).splitlines()[0]}."
+    lines = dict.fromkeys(str(each).splitlines()[0] for each in _chain(error) if str(each))
+    return ": ".join(lines) + "."
+
+
+def _full_key(text: str) -> str | None:
+    found = re.search(r"full_key: ([\w.]+)", text)
+    return found[1] if found else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -117,20 +163,9 @@ def _files(group: str, registry: Registry) -> list[str]:
     return [file.stem for folder in folders for file in (folder / group).glob("*.yaml")]
 
 
-def _bad_key(key: str, text: str) -> str:
-    reason = re.search(r"(Value '.*' (?:of type '\w+' )?could not be converted to \w+)", text)
-    if reason:
-        return f"{key}: {reason[1]}."
-    return _unknown_key(key, text)
-
-
-def _unknown_key(key: str, text: str) -> str:
-    full = re.search(r"full_key: ([\w.]+)", text)
-    path = full[1] if full else key
-    if "could not be converted" in text:
-        value = re.search(r"(Value '.*) could not be converted to (\w+)", text)
-        return f"{path}: {value[1]} is no {value[2]}." if value else f"{path} has a wrong type."
-    return f"There is no key {path!r}. {nearest(path, known_keys())}"
+def groups() -> list[str]:
+    """The names that come before ``=NAME``."""
+    return sorted(folder.name for folder in bundled("conf").iterdir() if folder.is_dir())
 
 
 def known_keys(node: type = Config, prefix: str = "") -> list[str]:

@@ -35,11 +35,11 @@ class Console:
     def warn(self, problem: str | None) -> None:
         """Show a warning; ``None`` is none."""
         if problem:
-            self.err.print(Text(f"warning: {problem}", style="yellow"))
+            self.err.print(Text(f"warning: {problem}", style="yellow"), soft_wrap=True)
 
     def say(self, text: str) -> None:
         """One plain line for people."""
-        self.err.print(Text(text))
+        self.err.print(Text(text), soft_wrap=True)
 
     @contextmanager
     def live(self, plan: Plan) -> Iterator["View"]:
@@ -72,7 +72,7 @@ class View:
         self._told = 0
 
     def show(self, state: State, sample: dict[str, float]) -> None:
-        self.state, self.sample = state, sample
+        self.state, self.sample = state, sample or self.sample
         self.text = (self.text + state.taken_text())[-TAIL:]
         if self.line:
             for stage in state.stages[self._told :]:

@@ -40,7 +40,7 @@ def _verify_quantization(scheme: str, facts: Facts) -> None:
     held = ", ".join(f"{name} {share:.1%}" for name, share in facts.schemes.items())
     largest = max(facts.schemes, key=lambda name: facts.schemes[name], default="unknown")
     if scheme == "none":
-        wrong = set(facts.schemes) - FLOATS
+        wrong = not FLOATS.issuperset(facts.schemes)
     else:
         wrong = largest not in OWN_TYPES[scheme] or facts.unquantized > MOST_UNQUANTIZED
     if wrong:

@@ -69,7 +69,8 @@ def _follow(child: Child, plan: Plan, console: Console) -> tuple[str, str | None
         return "KILLED", f"interrupted in stage {state.stage}"
     if state.done:
         return "FINISHED", None
-    return "FAILED", state.failed or f"the engine's process ended by {child.ended_by} in stage {state.stage}"
+    ended = f"the engine's process ended by {child.ended_by} in stage {state.stage}"
+    return "FAILED", state.failed or ended
 
 
 def _afterwards(

@@ -86,6 +86,7 @@ class Child:
                 self.kill()
                 raise TimeoutError
         self._read()
+        seen(self.state, {})
 
     def wait_ready(self, timeout: float | None) -> None:
         """Follow the child until its engine is imported, or it ends.

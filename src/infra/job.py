@@ -3,7 +3,7 @@
 from infra import compose, experiment, planning, runs
 from infra.cli import INTERRUPTED
 from infra.console import Console
-from infra.errors import InfraError
+from infra.errors import Refused
 from infra.experiment import Outcome
 from infra.plugins import registry
 from infra.schema import Config
@@ -12,8 +12,9 @@ from infra.schema import Config
 def main(arguments: list[str]) -> int:
     """Compose, run, show; the last line on stdout is the path of the last record."""
     job = Job()
+    runs.ensure_root()
     job.recover()
-    compose.run(arguments, registry(), job)
+    compose.run(arguments, registry(), job, job.refused)
     return job.code
 
 
@@ -27,9 +28,13 @@ class Job:
         try:
             plan, prompts = planning.build(config, registry())
             self._finish(experiment.execute(plan, prompts, registry(), self.console))
-        except InfraError as error:
-            self.console.say(f"infra: {error}")
-            self.code = max(self.code, error.exit_code)
+        except Refused as error:
+            self.refused(str(error))
+
+    def refused(self, sentence: str) -> None:
+        """One run that cannot be; a sweep goes on."""
+        self.console.say(f"infra: {sentence}")
+        self.code = max(self.code, Refused.exit_code)
 
     def _finish(self, outcome: Outcome) -> None:
         status, cause = outcome.record.status, outcome.record.cause

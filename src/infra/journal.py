@@ -55,7 +55,7 @@ class State:
     facts: Facts | None = None
     warmup: list[Generation] = field(default_factory=list)
     generations: list[Generation] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    parser: str | None = None  #: which reads the answers, and why
     ready: bool = False
     done: bool = False
     refused: str | None = None
@@ -123,8 +123,8 @@ class State:
             self.generations[position], reply=reply_from(reply), exact=exact
         )
 
-    def _on_note(self, text: str) -> None:
-        self.notes.append(text)
+    def _on_parser(self, reason: str) -> None:
+        self.parser = reason
 
     def _on_done(self) -> None:
         self.done = True

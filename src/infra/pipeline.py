@@ -123,18 +123,16 @@ class Pipeline:
     def parse(self, engine: Engine) -> None:
         """Read the tool calls of all answers and hold them against what was expected."""
         parser, reason = choose(self.registry, self.plan.tools.parser, engine.template)
-        self.journal.write("note", text=f"parser: {reason}")
+        self.journal.write("parser", reason=reason)
         for position, (prompt, text) in enumerate(self.texts):
             opened = chat.render(engine.template, prompt).rstrip().endswith(parser.think[0])
             reply = parser.parse(text, prompt.tools, starts_in_reasoning=opened)
-            exact = (
-                None if prompt.expected is None else scoring.exact(reply.calls, prompt.expected)
-            )
+            exact = None if prompt.expected is None else scoring.exact(reply.calls, prompt.expected)
             self.journal.write("reply", position=position, reply=reply, exact=exact)
 
 
 class Answer:
-    """A growing answer; ``finish`` says why it is over: ``eos``, ``stop``, ``length``, ``context``."""
+    """A growing answer; ``finish`` says why it is over: eos, stop, length or context."""
 
     def __init__(self, sampling: Sampling, eos: frozenset[int], room: int) -> None:
         self.sampling, self.eos, self.room = sampling, eos, room

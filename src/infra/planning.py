@@ -27,9 +27,7 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
     )
     if config.tools.parser != "auto":
         registry.get("infra_parsers", config.tools.parser)
-    model = weights.resolve(
-        config.model, config.backend.name, backend, config.quantization.scheme
-    )
+    model = weights.resolve(config.model, config.backend.name, backend, config.quantization.scheme)
     _check_experts(config.experts.active, model)
     _check_context(config.load.context, model)
     plan = Plan(

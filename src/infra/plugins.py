@@ -195,7 +195,8 @@ def _load(file: Path, name: str) -> ModuleType:
     full = f"infra_plugins.{name}"
     locations = [str(file.parent)] if file.name == "__init__.py" else None
     spec = importlib.util.spec_from_file_location(full, file, submodule_search_locations=locations)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = sys.modules[full] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

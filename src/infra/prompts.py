@@ -91,8 +91,12 @@ def from_row(row: Json, name: str) -> Prompt:
 
 
 def _are_messages(value: Json) -> bool:
-    return isinstance(value, list) and bool(value) and all(
-        isinstance(m, dict) and isinstance(m.get("role"), str) and "content" in m for m in value
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(m, dict) and isinstance(m.get("role"), str) and "content" in m for m in value
+        )
     )
 
 

@@ -43,7 +43,7 @@ def from_state(state: State, **fields: Any) -> Record:
         generations=tuple(done.generations),
         warmup=tuple(done.warmup),
         facts=done.facts,
-        notes=tuple(done.notes),
+        parser=done.parser,
         **fields,
     )
 

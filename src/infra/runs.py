@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,11 +44,29 @@ def create(plan: Plan, prompts: list[Prompt], clock: Clock) -> Path:
         job = {"plan": to_json(plan), "origin": clock.origin, "started": time.time()}
         write_atomic(folder / JOB, json.dumps(job))
     except OSError as error:
-        raise Refused(
-            f"The folder {root()} cannot be written: {error.strerror}. "
-            "Free some space, mend its rights, or set INFRA_RUNS to another folder."
-        ) from error
+        raise _unwritable(error) from error
     return folder
+
+
+def ensure_root() -> None:
+    """Make runs/ if it is not there.
+
+    Raises:
+        Refused: it cannot be made or written.
+    """
+    try:
+        root().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root()):
+            pass
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> Refused:
+    return Refused(
+        f"The folder {root()} cannot be written: {error.strerror}. "
+        "Free some space, mend its rights, or set INFRA_RUNS to another folder."
+    )
 
 
 def _free(folder: Path) -> Path:
@@ -127,13 +146,13 @@ def recover(folder: Path) -> Path:
 
 
 def _killed(state: State, job: dict[str, object]) -> Record:
-    status, cause = "KILLED", f"infra was killed in stage {state.stage}"
-    if state.done or state.failed:
-        status, cause = ("FINISHED", None) if state.done else ("FAILED", state.failed)
-    return from_state(
-        state, plan=job["plan"], status=status, cause=cause, started=job["started"],
-        machine=machine.describe(),
-    )  # fmt: skip
+    told = {"plan": job["plan"], "started": job["started"], "machine": machine.describe()}
+    if state.done:
+        return from_state(state, status="FINISHED", cause=None, **told)
+    if state.failed:
+        return from_state(state, status="FAILED", cause=state.failed, **told)
+    cause = f"infra was killed in stage {state.stage}"
+    return from_state(state, status="KILLED", cause=cause, **told)
 
 
 def has_journal(folder: Path) -> bool:

@@ -166,6 +166,7 @@ class Record:
     stages: tuple[Stage, ...]
     generations: tuple[Generation, ...]
     facts: Facts | None
+    parser: str | None = None  #: which read the answers, and why
     warmup: tuple[Generation, ...] = ()
     samples: Sequence[Mapping[str, float]] = ()
     """What the parent saw at most four times a second: ``t`` and sums since the start."""

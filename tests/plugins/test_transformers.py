@@ -3,32 +3,249 @@
 import importlib
 import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
 from infra import testing
 from infra.errors import Refused
 from infra.plugins import bundled, registry
-from infra.protocols import Backend, Engine
+from infra.protocols import Engine
 
 WEIGHTS = bundled("plugins") / "tiny_moe" / "weights"
 IDS = list(range(5, 60))
-#: families that spell and nest K in their own ways, with what makes them tiny
-FAMILIES = {
-    "qwen3_moe": {"num_experts": 4, "moe_intermediate_size": 64, "head_dim": 16},
-    "mixtral": {"num_local_experts": 4},
-    "olmoe": {"num_experts": 4},
-    "gpt_oss": {"num_local_experts": 4, "head_dim": 16},
-    "ernie4_5_moe": {"moe_num_experts": 4, "moe_intermediate_size": 64, "moe_num_shared_experts": 0},
-    "hunyuan_v1_moe": {"num_experts": 4, "moe_topk": 2, "head_dim": 16},
-    "gemma4_text": {"num_experts": 4, "top_k_experts": 2, "enable_moe_block": True, "moe_intermediate_size": 64},
-    "deepseek_v3": {"n_routed_experts": 4, "moe_intermediate_size": 64},
-    "qwen3_vl_moe": {"num_experts": 4},
+TINY = {
+    "vocab_size": 1024,
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "moe_intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "num_experts": 4,
+    "num_local_experts": 4,
+    "num_experts_per_tok": 2,
+    "max_position_embeddings": 512,
+}
+#: families that name, nest or compute K in their own ways
+FAMILIES: dict[str, dict[str, Any]] = {
+    "qwen3_moe": TINY,
+    "mixtral": TINY,
+    "olmoe": TINY,
+    "gpt_oss": TINY,
+    "hunyuan_v1_moe": TINY | {"moe_topk": 2},
+    "gemma4_text": TINY | {"top_k_experts": 2, "enable_moe_block": True, "global_head_dim": 16},
+    "qwen3_vl_moe": {
+        "text_config": TINY | {"rope_parameters": {"rope_theta": 1e4, "mrope_section": [4, 2, 2]}},
+        "vision_config": {"depth": 1, "hidden_size": 32, "num_heads": 2, "out_hidden_size": 64},
+    },
 }
 
-def backend() -> Backend:
-    found: Backend = registry().get("infra_backends", "transformers")
-    return found
+
+def loaded(
+    path: Path = WEIGHTS, quantization: str = "stored", k: int | None = None, **load: Any
+) -> AbstractContextManager[Engine]:
+    plan = testing.plan_for(path, "transformers", quantization, k, **{"threads": 1, **load})
+    return testing.loaded(registry().get("infra_backends", "transformers"), plan)
+
+
+def inside(module: str) -> Any:
+    registry()
+    return importlib.import_module(f"infra_plugins.transformers.{module}")
+
+
+def with_tokenizer(folder: Path) -> Path:
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copy(WEIGHTS / name, folder)
+    return folder
+
+
+def copied(folder: Path) -> Path:
+    return Path(shutil.copytree(WEIGHTS, folder, ignore=shutil.ignore_patterns("*.gguf")))
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny model with random weights, by the name of its family."""
+    import torch
+    from transformers import CONFIG_MAPPING
+
+    root = tmp_path_factory.mktemp("families")
+
+    def make(name: str) -> Path:
+        folder = root / name
+        if not folder.exists():
+            config = CONFIG_MAPPING[name](**FAMILIES[name])
+            torch.manual_seed(0)
+            inside("loading").builder(config).from_config(config).save_pretrained(folder)
+        return with_tokenizer(folder)
+
+    return make
+
+
+def test_importing_the_plugin_leaves_torch_alone() -> None:
+    code = (
+        "import sys; from infra.plugins import registry; registry().names('infra_backends');"
+        "sys.exit(bool({'torch', 'transformers', 'mlx'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ({"dtype": "flaot32"}, "Did you mean 'float32'"),
+        ({"device": "metal"}, "load.device=metal is not on this machine"),
+        ({"device": "cuda:99"}, "load.device=cuda:99 is not on this machine"),
+    ],
+)
+def test_what_the_machine_cannot_do_is_refused(load: dict[str, Any], said: str) -> None:
+    with pytest.raises(Refused, match=said), loaded(**load):
+        pass
+
+
+def test_options_are_applied_or_said_to_be_unsupported() -> None:
+    import torch
+
+    with loaded(dtype="float32", device="cpu", context=300, batch=7) as engine:
+        assert engine.facts.options == {
+            "dtype": "float32",
+            "device": "cpu",
+            "threads": torch.get_num_threads(),
+            "context": 300,
+            "batch": 7,
+            "gpu_layers": "unsupported",
+            "mmap": "unsupported",
+            "repack": "unsupported",
+        }
+        assert engine.facts.threads == 1
+        assert engine.facts.context == 300
+        assert engine.facts.dtype == "float32"
+        assert engine.facts.schemes == {"float32": 1.0}
+        assert engine.facts.bits_per_weight == 32
+        assert engine.device_memory() is None
+
+
+def test_the_dtype_is_the_stored_one_unless_asked_for() -> None:
+    with loaded() as engine:
+        assert engine.facts.dtype == "bfloat16"
+        assert engine.facts.bits_per_weight == 16
+
+
+def test_tied_weights_count_once() -> None:
+    with loaded(dtype="float32") as engine:
+        stored = (WEIGHTS / "model.safetensors").stat().st_size
+        assert stored - 100_000 < 2 * engine.facts.parameters <= stored
+        assert engine.facts.weight_bytes == 4 * engine.facts.parameters
+
+
+@pytest.mark.parametrize("k", [1, 3, 8])
+def test_k_is_in_effect(k: int) -> None:
+    with loaded(dtype="float32") as usual, loaded(k=k, dtype="float32") as engine:
+        assert engine.facts.effective_k == k
+        assert np.abs(engine.logprobs(IDS) - usual.logprobs(IDS)).max() > 0.01
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_k_is_in_effect_in_every_family(name: str, family: Callable[[str], Path]) -> None:
+    for k in (1, 3):
+        with loaded(family(name), k=k) as engine:
+            assert engine.facts.effective_k == k
+            assert engine.facts.experts == 4
+
+
+def test_a_dropped_k_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside("loading"), "activate", lambda config, k: None)
+    with loaded(k=1) as engine:
+        assert engine.facts.effective_k == 2
+
+
+def test_a_k_that_one_layer_ignores_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeTopKRouter
+
+    count = iter(range(3))
+    original = Qwen3MoeTopKRouter.__init__
+
+    def init(self: Any, config: Any) -> None:
+        original(self, config)
+        self.top_k = 2 if next(count) == 1 else self.top_k
+
+    monkeypatch.setattr(Qwen3MoeTopKRouter, "__init__", init)
+    with loaded(k=1) as engine:
+        assert engine.facts.effective_k is None
+
+
+def test_q8_covers_the_experts_and_the_tied_embedding() -> None:
+    with loaded(quantization="q8") as engine:
+        assert engine.facts.schemes["int8"] > 0.99
+        assert engine.facts.unquantized < 0.02
+        assert 8 < engine.facts.bits_per_weight < 8.5
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"gpt_oss"}))
+def test_q8_says_nearly_what_the_floats_say(name: str, family: Callable[[str], Path]) -> None:
+    with loaded(family(name)) as floats, loaded(family(name), "q8") as engine:
+        difference = np.abs(engine.logprobs(IDS) - floats.logprobs(IDS))
+        assert 0 < np.median(difference) < 0.01
+        assert engine.facts.schemes["int8"] > 0.9
+
+
+def test_q8_refuses_experts_that_it_cannot_compute(family: Callable[[str], Path]) -> None:
+    with pytest.raises(Refused, match="GptOss"), loaded(family("gpt_oss"), "q8"):
+        pass
+
+
+def test_experts_left_as_floats_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside("int8"), "is_experts", lambda module: False)
+    with loaded(quantization="q8") as engine:
+        assert engine.facts.unquantized > 0.8
+        assert max(engine.facts.schemes, key=lambda s: engine.facts.schemes[s]) == "bfloat16"
+
+
+def test_truncated_weights_are_refused(tmp_path: Path) -> None:
+    folder = copied(tmp_path / "model")
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Refused, match="cannot load"), loaded(folder):
+        pass
+
+
+def test_missing_weights_are_refused_not_made_up(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = copied(tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.norm.weight"]
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(Refused, match=r"lacks weights .*: model\.norm\.weight"), loaded(folder):
+        pass
+
+
+def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    folder = copied(tmp_path / "model")
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(Refused, match="cannot load"), loaded(folder):
+        pass
+
+
+def test_a_models_own_code_does_not_run_untrusted(tmp_path: Path) -> None:
+    folder = copied(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own"}
+    config["model_type"] = "own"
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(Refused, match="trust_remote_code"), loaded(folder):
+        pass
+    assert not (tmp_path / "ran").exists()

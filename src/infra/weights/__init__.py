@@ -8,15 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from infra import metadata, sources
 from infra.errors import Refused
-from infra.headers import check_safetensors, gguf_parts, read_gguf
-from infra.notes import remembered
 from infra.plan import Weights
 from infra.protocols import Backend
 from infra.schema import Model
-from infra.sources import Source
 from infra.types import Json
+from infra.weights import metadata, sources
+from infra.weights.headers import check_safetensors, gguf_parts, read_gguf
+from infra.weights.notes import remembered
+from infra.weights.sources import Source
 
 INDEX = "model.safetensors.index.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -22,10 +22,10 @@ from huggingface_hub import HfApi, constants, errors, hf_hub_url, snapshot_downl
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented
 
-from infra import hub, notes
 from infra.errors import Refused, nearest
-from infra.hub import Choose, Repository
 from infra.machine import cache_dir
+from infra.weights import hub, notes
+from infra.weights.hub import Choose, Repository
 
 #: seconds to wait after an attempt that brought nothing; then giving up
 PAUSES = (1, 5)

@@ -20,6 +20,7 @@ def main(arguments: list[str]) -> int:
         console.out.print(f"{key:<18} {value}", highlight=False, markup=False)
     for stage in found.stages:
         console.out.print(f"{stage.name:<18} {stage.seconds:.3f} s", highlight=False)
+    console.out.print(f"{'parser':<18} {found.parser}", highlight=False)
     if found.cause:
         console.out.print(f"{found.status}: {found.cause}", highlight=False, markup=False)
     print(folder / record.RECORD)

@@ -13,7 +13,14 @@ from infra.record import RECORD
 from infra.types import Json
 
 #: metrics worth a column, in this order, where a run has them
-METRICS = ("tool_call_exact", "decode_tps", "prefill_tps", "ttft_p50", "peak_memory", "bits_per_weight")
+METRICS = (
+    "tool_call_exact",
+    "decode_tps",
+    "prefill_tps",
+    "ttft_p50",
+    "peak_memory",
+    "bits_per_weight",
+)
 #: parts of a plan that are too long or too dull for a column
 HIDDEN = {"plugins", "machine", "versions", "tracking", "repeat"}
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from infra import machine, mlflow_run, mlflow_spans, mlflow_store, record
+from infra import machine, record
 from infra.errors import InfraError, Refused, nearest
 from infra.files import write_atomic
-from infra.mlflow_store import Store
 from infra.plan import Tracking
+from infra.tracking import mlflow_run, mlflow_spans, mlflow_store
+from infra.tracking.mlflow_store import Store
 from infra.types import Record
 
 MARK = "published.json"

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from infra.mlflow_run import ended, name
+from infra.tracking.mlflow_run import ended, name
 from infra.types import Call, Generation, Json, Record
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import Refused
-from infra.headers import gguf_parts
-from infra.hub import Repository
 from infra.plugins import located, registry
 from infra.protocols import Backend
 from infra.schema import Model
 from infra.types import Json
+from infra.weights.headers import gguf_parts
+from infra.weights.hub import Repository
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 BESIDE = (".json", ".jinja", ".model", ".tiktoken", "merges.txt", "vocab.txt")
@@ -61,7 +61,7 @@ class Source:
         """
         if self.path:
             return self.path
-        from infra.download import fetch  # noqa: PLC0415  # brings huggingface_hub along
+        from infra.weights.download import fetch  # noqa: PLC0415  # brings huggingface_hub along
 
         assert self.repository
         return fetch(self.repository, self.choose) / self._within

@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(f"infra {__version__}")
         return 0
-    groups = "".join(f"  {group:<13} {', '.join(_names(group))}\n" for group in GROUPS if _names(group))
+    groups = "".join(
+        f"  {group:<13} {', '.join(_names(group))}\n" for group in GROUPS if _names(group)
+    )
     verbs = "".join(f"  {verb:<13} {about}\n" for verb, (_, about) in VERBS.items())
     print(TOP.format(version=__version__, groups=groups, verbs=verbs))
     return 0

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra import notes
 from infra.errors import Refused
+from infra.weights import notes
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 

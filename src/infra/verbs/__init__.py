@@ -1,0 +1,1 @@
+"""Bare words on the command line: one module a verb, each with main(arguments) -> exit code."""
