@@ -39,8 +39,10 @@ def test_one_question(infra: Infra) -> None:
     assert done.record["generations"] == 1
 
 
-def test_the_same_plan_again_is_the_next_repeat(infra: Infra) -> None:
-    assert [infra(*ECHO).record["plan"]["repeat"] for _ in range(2)] == [0, 1]
+def test_the_same_plan_again_runs_again_under_the_same_identity(infra: Infra) -> None:
+    first, second = (infra(*ECHO).folder.name for _ in range(2))
+    assert first != second
+    assert first.split("-")[2] == second.split("-")[2]
 
 
 def test_a_sweep_makes_one_run_each(infra: Infra) -> None:

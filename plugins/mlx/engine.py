@@ -56,8 +56,7 @@ class MlxEngine:
         self, logits: NDArray[np.float32], history: Sequence[int], sampling: Sampling
     ) -> NDArray[np.float32]:
         seen = mx.array(list(history), dtype=mx.int32)
-        shaped = shaping.shape(mx.array(logits), seen, sampling)
-        return np.array(mx.softmax(shaped[0]))
+        return np.array(shaping.probabilities(mx.array(logits), seen, sampling))
 
     def logprobs(self, ids: Sequence[int]) -> NDArray[np.float32]:
         scores = [np.empty(0, np.float32)]
@@ -84,15 +83,18 @@ class MlxEngine:
         key = mx.random.key(sampling.seed)
         logits, cache = self._prefill(history)
         waiting: list[mx.array] = []
-        while True:
-            key, now = mx.random.split(key)
-            token = mx.random.categorical(shaping.shape(logits, history, sampling), key=now)
-            mx.async_eval(token)  # type: ignore[no-untyped-call]  # its stub lacks types
-            yield from waiting
-            waiting = [token]
-            if sampling.repetition_penalty != 1:
-                history = mx.concatenate([history, token])
-            logits = self._model(token[None], cache=cache)[0, -1]
+        try:
+            while True:
+                key, now = mx.random.split(key)
+                token = shaping.draw(logits, history, sampling, now)
+                mx.async_eval(token)  # type: ignore[no-untyped-call]  # its stub lacks types
+                yield from waiting
+                waiting = [token]
+                if sampling.repetition_penalty != 1:
+                    history = mx.concatenate([history, token])
+                logits = self._model(token[None], cache=cache)[0, -1]
+        finally:
+            mx.synchronize()  # the token that nobody takes must not slow the next request
 
     def _prefill(self, ids: mx.array) -> tuple[mx.array, Any]:
         """Logits, of shape (vocabulary,), after all of ``ids``, and the filled cache.

@@ -9,6 +9,7 @@ from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
 
 import mlx.core as mx
 
+KINDS = (SwitchLinear, QuantizedSwitchLinear)
 #: how mlx-lm's layers, and the arguments that they keep, spell "experts that a token uses"
 K_NAMES = (
     "top_k",
@@ -60,6 +61,3 @@ def watched(layer: Any, seen: set[int]) -> Iterator[None]:
         yield
     finally:
         layer.__call__ = original
-
-
-KINDS = (SwitchLinear, QuantizedSwitchLinear)

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mlx_lm.utils import load_model, quantize_model
+from mlx_lm.utils import load_model, maybe_set_recommended_wired_limit, quantize_model
 
 import mlx.core as mx
 from infra.errors import Refused, nearest
@@ -65,15 +65,15 @@ def load(plan: Plan) -> tuple[Any, dict[str, Any]]:
             Path(plan.model.path), lazy=True, trust_remote_code=plan.model.trust_remote_code
         )
     except (OSError, RuntimeError, TypeError, ValueError) as error:
-        raise Refused(
-            f"mlx-lm {version('mlx-lm')} cannot load {plan.model.path}: {error}"
-        ) from error
+        said, who = " ".join(str(error).split())[:300], f"mlx-lm {version('mlx-lm')}"
+        raise Refused(f"{who} cannot load {plan.model.path}: {said}") from error
     cast(model, plan.load.dtype, chosen)
     if plan.quantization in BITS:
         with redirect_stdout(io.StringIO()):  # it prints the bits per weight
             model, config = quantize_model(model, config, GROUP, BITS[plan.quantization])
     if plan.experts_active is not None:
         experts.activate(model, plan.experts_active)
+    maybe_set_recommended_wired_limit()  # Metal: weights stay in memory between requests
     mx.eval(model.parameters())
     return model, config
 

@@ -6,25 +6,45 @@ import mlx.core as mx
 from infra.types import Sampling
 
 
-def shape(logits: mx.array, history: mx.array, sampling: Sampling) -> mx.array:
-    """Logits to draw from, float32 of shape (1, vocabulary), -inf where nothing is drawn.
+def draw(logits: mx.array, history: mx.array, sampling: Sampling, key: mx.array) -> mx.array:
+    """The next token, of shape (1,), from logits of shape (vocabulary,)."""
+    if sampling.temperature == 0:
+        return mx.argmax(_penalized(logits, history, sampling), axis=-1)
+    return mx.random.categorical(_shaped(logits, history, sampling), key=key)
+
+
+def probabilities(logits: mx.array, history: mx.array, sampling: Sampling) -> mx.array:
+    """Float32 of shape (vocabulary,).
 
     Args:
         logits: of shape (vocabulary,).
         history: ids of prompt and output, of shape (tokens,).
     """
-    scores = logits.astype(mx.float32)[None]
-    if sampling.repetition_penalty != 1:
-        scores = make_repetition_penalty(sampling.repetition_penalty, len(history))(history, scores)
     if sampling.temperature == 0:
-        best = mx.arange(scores.shape[-1]) == mx.argmax(scores)
-        return mx.where(best, 0.0, -mx.inf)[None]
-    scores = scores / sampling.temperature
+        scores = _penalized(logits, history, sampling)
+        return (mx.arange(scores.size) == mx.argmax(scores)).astype(mx.float32)
+    return mx.softmax(_shaped(logits, history, sampling)[0])
+
+
+def _shaped(logits: mx.array, history: mx.array, sampling: Sampling) -> mx.array:
+    """Logits of shape (1, vocabulary) to draw from, -inf where nothing is drawn."""
+    scores = _penalized(logits, history, sampling) / sampling.temperature
     scores = scores - mx.logsumexp(scores)
-    if 0 < sampling.top_k < scores.shape[-1]:
+    if 0 < sampling.top_k < scores.size:
         scores = apply_top_k(scores, sampling.top_k)
     if sampling.top_p < 1:
         scores = apply_top_p(scores, sampling.top_p)
     if sampling.min_p > 0:
         scores = apply_min_p(scores, sampling.min_p)
     return scores
+
+
+def _penalized(logits: mx.array, history: mx.array, sampling: Sampling) -> mx.array:
+    """Float32 of shape (1, vocabulary), as mlx-lm's steps take it."""
+    scores = logits.astype(mx.float32)[None]
+    if sampling.repetition_penalty == 1:
+        return scores
+    everything = len(history)  # instead of the last 20 tokens
+    penalize = make_repetition_penalty(sampling.repetition_penalty, everything)
+    penalized: mx.array = penalize(history, scores)
+    return penalized

@@ -47,8 +47,7 @@ class TransformersEngine:
         history = list(ids)
         logits, cache = self._prefill(history)
         while True:
-            shaped = shaping.probabilities(logits, history, sampling)
-            token = int(torch.multinomial(shaped, 1, generator=generator))
+            token = shaping.draw(logits, history, sampling, generator)
             text = stream.step(self._tokenizer.backend_tokenizer, token)
             yield Token(token, text or "")
             history.append(token)

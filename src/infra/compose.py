@@ -149,7 +149,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _unknown_choice(group: str, name: str, registry: Registry) -> str:
-    return f"No {group} is called {name!r}. {nearest(name, choices(group, registry))}"
+    hint = registry.broken if group == "backend" else ""
+    return f"No {group} is called {name!r}. {nearest(name, choices(group, registry))}{hint}"
 
 
 def choices(group: str, registry: Registry) -> list[str]:

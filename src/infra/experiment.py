@@ -4,7 +4,6 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -34,7 +33,6 @@ def execute(plan: Plan, prompts: list[Prompt], registry: Registry, console: Cons
         Refused: the child found that the plan cannot run here; nothing is left of it.
     """
     clock, started = Clock(), time.time()
-    plan = replace(plan, repeat=_repeat(plan))
     folder = runs.create(plan, prompts, clock)
     with runs.lock(folder), _terminating():
         state = State(prompts)
@@ -80,11 +78,6 @@ def _afterwards(
     for problem in registry.recorded(found, str(path)):
         console.warn(problem)
     console.warn(tracking.publish(found, path.parent, plan.tracking))
-
-
-def _repeat(plan: Plan) -> int:
-    """How often this very plan has been run already."""
-    return sum(1 for folder in runs.folders() if folder.name.split("-")[2] == plan.identity[:8])
 
 
 def _machine() -> dict[str, object]:

@@ -1,6 +1,8 @@
 """The child process, seen from the parent: started, watched at most four times a second, ended."""
 
 import contextlib
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,6 +108,9 @@ class Child:
     def ended_by(self) -> str:
         """How the process ended, e.g. ``SIGKILL`` or ``exit code 1``."""
         code = self.process.returncode
+        if code == os.EX_IOERR:
+            free = shutil.disk_usage(self.folder).free
+            return f"a failed write to {self.folder}, where {free:,} bytes are free"
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
     def _ended(self, within: float = TICK) -> bool:

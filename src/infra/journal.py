@@ -24,11 +24,7 @@ class Journal:
         self._file = os.open(folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def write(self, event: str, **fields: Json) -> None:
-        """Append one event.
-
-        Raises:
-            OSError: the disk is full or gone.
-        """
+        """Append one event; ends the process with EX_IOERR where that cannot be done."""
         self._append(json.dumps([event, fields], default=_plain))
 
     def token(self, token: int, time: float, text: str) -> None:
@@ -37,8 +33,11 @@ class Journal:
 
     def _append(self, line: str) -> None:
         data = line.encode() + b"\n"
-        while data:
-            data = data[os.write(self._file, data) :]
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError:  # the disk is full or gone: the exit code is all that can still be told
+            os._exit(os.EX_IOERR)
 
 
 def _plain(value: Any) -> Json:

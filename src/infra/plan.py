@@ -83,7 +83,7 @@ class Plan:
     tools: Tools = field(default_factory=Tools)
     tracking: Tracking = field(default_factory=Tracking)
     warmup: int = 1
-    repeat: int = 0
+    repeat: int = 0  #: position in ``repeats=N``; part of each request's seed
     timeout: float | None = None
     name: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

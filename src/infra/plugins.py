@@ -101,9 +101,14 @@ class Registry:
         if name in self.offers[noun]:
             return self.offers[noun][name].value
         what = noun.removeprefix("infra_")[:-1]
-        broken = [f"{p.file} ({p.error})" for p in self.found if p.error]
-        hint = f" These plugins could not be imported: {'; '.join(broken)}." if broken else ""
-        raise Refused(f"No {what} is called {name!r}. {nearest(name, self.offers[noun])}{hint}")
+        choices = nearest(name, self.offers[noun])
+        raise Refused(f"No {what} is called {name!r}. {choices}{self.broken}")
+
+    @property
+    def broken(self) -> str:
+        """A sentence that names the plugins that could not be imported, or nothing."""
+        files = [f"{plugin.file} ({plugin.error})" for plugin in self.found if plugin.error]
+        return f" These plugins could not be imported: {'; '.join(files)}." if files else ""
 
     def stage(self, stage: str, plan: Any) -> AbstractContextManager[object]:
         """All plugins' ``infra_stage`` around one stage."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -239,13 +240,43 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_a_models_own_code_does_not_run_untrusted(tmp_path: Path) -> None:
-    folder = copied(tmp_path / "model")
-    config = json.loads((folder / "config.json").read_text())
-    config["auto_map"] = {"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own"}
-    config["model_type"] = "own"
+OWN_CODE = """
+from transformers import Qwen3Config, Qwen3ForCausalLM
+open({mark!r}, "w")
+class OwnConfig(Qwen3Config):
+    model_type = "own"
+class Own(Qwen3ForCausalLM):
+    config_class = OwnConfig
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A dense model whose folder brings code, which leaves the file ``ran`` beside the folder."""
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    folder = tmp_path / "model"
+    Qwen3ForCausalLM(Qwen3Config(**TINY)).save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text()) | {"model_type": "own"}
+    config["auto_map"] = {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.Own"}
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
-    with pytest.raises(Refused, match="trust_remote_code"), loaded(folder):
+    (folder / "own.py").write_text(OWN_CODE.format(mark=str(tmp_path / "ran")))
+    return with_tokenizer(folder)
+
+
+def test_a_models_own_code_does_not_run_untrusted(own: Path) -> None:
+    with pytest.raises(Refused, match="trust_remote_code"), loaded(own):
         pass
-    assert not (tmp_path / "ran").exists()
+    assert not own.with_name("ran").exists()
+
+
+def test_a_models_own_code_runs_if_trusted(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = str(own.with_name("modules"))
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", cache)
+    plan = testing.plan_for(own, "transformers", threads=1)
+    plan = replace(plan, model=replace(plan.model, trust_remote_code=True))
+    with testing.loaded(registry().get("infra_backends", "transformers"), plan) as engine:
+        assert engine.facts.experts is None
+        assert engine.facts.effective_k is None
+        assert len(testing.take(engine, IDS, 3)) == 3
+    assert own.with_name("ran").exists()
