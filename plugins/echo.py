@@ -67,6 +67,9 @@ class Echo:
     def prepare(self, plan: Plan) -> None:
         """Nothing to import."""
 
+    def convert(self, plan: Plan) -> None:
+        """Nothing to make."""
+
     def load(self, plan: Plan) -> EchoEngine:
         return EchoEngine(plan)
 

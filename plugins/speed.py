@@ -15,7 +15,8 @@ from infra.types import Generation, Measure, Metric, Record, metric
 PERCENTILES = (50, 95, 99)
 
 STAGES = {
-    "import": "importing the engine's library, and making what is made once.",
+    "import": "importing the engine's library.",
+    "convert": "making what is made once, such as a quantized file.",
     "load": "loading the model.",
     "warmup": "the requests that are made before the measured ones.",
     "generate": "all measured requests, one after the other.",

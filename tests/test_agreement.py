@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -38,11 +37,12 @@ def engines() -> Iterator[dict[str, Engine]]:
 
 @pytest.fixture(scope="module")
 def answers(engines: dict[str, Engine]) -> dict[str, list[list[Token]]]:
-    """Greedy tokens of each engine for each prompt, up to the end of the answer."""
+    """Greedy tokens of each engine for each prompt, the one that ends the answer included."""
 
     def answer(engine: Engine, ids: list[int]) -> list[Token]:
         tokens = take(engine, ids, 160, temperature=0.0)
-        return list(takewhile(lambda token: token.id not in engine.eos, tokens))
+        end = next((n for n, token in enumerate(tokens) if token.id in engine.eos), len(tokens))
+        return tokens[: end + 1]
 
     return {n: [answer(each, each.encode(p)) for p in PROMPTS] for n, each in engines.items()}
 

@@ -17,7 +17,7 @@ def test_a_run_leaves_a_record_and_names_it_last(infra: Infra) -> None:
     assert done.code == 0, done.err
     assert done.record["status"] == "FINISHED"
     assert [s["name"] for s in done.record["stages"]] == [
-        "import", "load", "warmup", "generate", "parse",
+        "import", "convert", "load", "warmup", "generate", "parse",
     ]  # fmt: skip
     names = {"plan.yaml", "prompts.jsonl", "generations.jsonl", "journal", "record.json"}
     assert names <= {file.name for file in done.folder.iterdir()}

@@ -121,7 +121,7 @@ def infra_recorded(record, path):
     lines = (home / "log").read_text().splitlines()
     assert lines[:2] == ["before import echo", "after import"]
     assert lines[-1] == "FINISHED True"
-    assert len(lines) == 11
+    assert len(lines) == 2 * 6 + 1
 
 
 def test_a_folder_of_plugins_that_is_not_there_is_refused(infra: Infra) -> None:

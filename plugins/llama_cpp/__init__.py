@@ -27,10 +27,13 @@ class LlamaCppBackend:
     quantizations: frozenset[str] = frozenset({"stored", "none", *quantized.FILE_TYPES})
 
     def prepare(self, plan: Plan) -> None:
-        """As in ``infra.protocols.Backend``; a missing quantized file is made here."""
+        """As in ``infra.protocols.Backend``."""
         library()
         hardware.check(plan.load)
         check_experts(Path(plan.model.path), plan.experts_active)
+
+    def convert(self, plan: Plan) -> None:
+        """Quantize the file, unless that was done before."""
         quantized.ensure(plan)
 
     def load(self, plan: Plan) -> Engine:

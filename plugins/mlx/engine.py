@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
 import numpy as np
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import load_tokenizer
 from numpy.typing import NDArray
 from tokenizers.decoders import DecodeStream
 
-import mlx.core as mx
 from infra import chat
 from infra.plan import Plan
 from infra.types import Prompt, Sampling, Token

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import mlx.core as mx
 import numpy as np
 from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
-
-import mlx.core as mx
 
 KINDS = (SwitchLinear, QuantizedSwitchLinear)
 #: how mlx-lm's layers, and the arguments that they keep, spell "experts that a token uses"

@@ -5,9 +5,10 @@ from importlib.metadata import version
 from typing import Any
 
 import mlx.core as mx
+from mlx.utils import tree_flatten
+
 from infra import chat
 from infra.types import Facts
-from mlx.utils import tree_flatten
 
 from . import experts
 

@@ -6,9 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
 from mlx_lm.utils import load_model, maybe_set_recommended_wired_limit, quantize_model
 
-import mlx.core as mx
 from infra.errors import Refused, nearest
 from infra.plan import Plan
 

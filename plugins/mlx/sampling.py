@@ -1,8 +1,8 @@
 """The one sampling order of ``infra.types.Sampling``, made of mlx-lm's own steps."""
 
+import mlx.core as mx
 from mlx_lm.sample_utils import apply_min_p, apply_top_k, apply_top_p, make_repetition_penalty
 
-import mlx.core as mx
 from infra.types import Sampling
 
 

@@ -18,6 +18,9 @@ class TransformersBackend:
 
         loading.check(plan)
 
+    def convert(self, plan: Plan) -> None:
+        """Nothing is made: quantization happens at load."""
+
     def load(self, plan: Plan) -> Engine:
         from .engine import TransformersEngine
 

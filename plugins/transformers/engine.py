@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers.decoders import DecodeStream
+from transformers import AutoTokenizer
 
 from infra import chat
 from infra.plan import Plan
 from infra.types import Prompt, Sampling, Token
-from transformers import AutoTokenizer
 
 from . import facts, loading
 from . import sampling as shaping

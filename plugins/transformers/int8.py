@@ -22,7 +22,6 @@ def options(config: Any, auto: Any) -> dict[str, Any]:
         Refused: torchao cannot compute with this model's experts.
     """
     from torchao.quantization import FqnToConfig, Int8WeightOnlyConfig
-
     from transformers import TorchAoConfig
 
     with torch.device("meta"):

@@ -6,11 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-
 import transformers
-from infra.errors import Refused, nearest
-from infra.plan import Plan
+from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
@@ -18,6 +15,9 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
 )
+
+from infra.errors import Refused, nearest
+from infra.plan import Plan
 
 from . import int8
 

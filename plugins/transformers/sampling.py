@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-
-from infra.types import Sampling
 from transformers import (
     LogitsProcessor,
     LogitsProcessorList,
@@ -14,6 +12,8 @@ from transformers import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
+
+from infra.types import Sampling
 
 
 def draw(

@@ -1,4 +1,6 @@
-"""The child: import -> load -> warmup -> generate -> parse, one model, told to the journal.
+"""The child, one model: import -> convert -> load -> warmup -> generate -> parse.
+
+Everything is told to the journal.
 
     python -m infra.pipeline runs/FOLDER
 
@@ -68,6 +70,8 @@ class Pipeline:
         self.journal.write("ready")
         sys.stdin.readline()
         watch_parent()
+        with self.stage("convert"):
+            backend.convert(self.plan)
         memory.reset_peak()
         with self.stage("load"):
             engine = backend.load(self.plan)

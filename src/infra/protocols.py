@@ -53,11 +53,18 @@ class Backend(Protocol):
     quantizations: frozenset[str]  #: schemes of the group ``quantization`` that it can do
 
     def prepare(self, plan: Plan) -> None:
-        """Import the library, check the hardware, make what is made once (a quantized file).
-        Timed as stage ``import``.
+        """Import the library and check the hardware. Timed as stage ``import``.
 
         Raises:
             Refused: the machine or the installed version cannot do what the plan asks.
+        """
+
+    def convert(self, plan: Plan) -> None:
+        """Make what is made once and kept, such as a quantized file; most have nothing to make.
+        Timed as stage ``convert``.
+
+        Raises:
+            Refused: it cannot be made from these weights, or there is no space for it.
         """
 
     def load(self, plan: Plan) -> Engine:

@@ -98,6 +98,7 @@ def plan_for(
 def loaded(backend: Backend, plan: Plan) -> Iterator[Engine]:
     """An engine, closed afterwards."""
     backend.prepare(plan)
+    backend.convert(plan)
     engine = backend.load(plan)
     yield engine
     engine.close()

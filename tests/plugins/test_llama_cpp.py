@@ -61,6 +61,7 @@ def plan_of(path: Path = GGUF, held: str = "none", **asked: Any) -> Plan:
 @contextmanager
 def loaded(backend: Backend, plan: Plan) -> Iterator[Engine]:
     backend.prepare(plan)
+    backend.convert(plan)
     engine = backend.load(plan)
     yield engine
     engine.close()
@@ -138,7 +139,7 @@ def test_facts_agree_with_the_file(backend: Backend) -> None:
 
 def test_a_file_of_another_scheme_is_seen(backend: Backend) -> None:
     made = plan_of(quantization="q8")
-    backend.prepare(made)
+    backend.convert(made)
     path = part("quantized").file_of(made)
     lying = plan_of(path, held="q4", quantization="q4")
     facts = facts_of(backend, lying)
@@ -148,10 +149,10 @@ def test_a_file_of_another_scheme_is_seen(backend: Backend) -> None:
 
 
 def test_a_copy_is_made_once(backend: Backend, cache: Path) -> None:
-    backend.prepare(plan_of(quantization="q8"))
+    backend.convert(plan_of(quantization="q8"))
     (copy,) = cache.glob("*.gguf")
     before = copy.stat()
-    backend.prepare(plan_of(quantization="q8"))
+    backend.convert(plan_of(quantization="q8"))
     after = copy.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
@@ -160,7 +161,7 @@ def test_each_source_and_scheme_has_its_copy(backend: Backend, cache: Path) -> N
     plan = plan_of(quantization="q8")
     other = replace(plan, model=replace(plan.model, digest="1" * 64))
     for each in (plan, other, plan_of(quantization="q2")):
-        backend.prepare(each)
+        backend.convert(each)
     assert len(list(cache.glob("*.gguf"))) == 3
 
 
@@ -187,7 +188,7 @@ def die_halfway(source, target, parameters):
 quantized._make = make_slowly
 if sys.argv[1] == "dies":
     library().llama.llama_model_quantize = die_halfway
-backend.prepare(from_json(json.loads(sys.argv[2])))
+backend.convert(from_json(json.loads(sys.argv[2])))
 """
 
 
@@ -221,7 +222,7 @@ def test_a_source_that_cannot_be_quantized_leaves_nothing(
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(GGUF.read_bytes()[:6_000_000])
     with pytest.raises(Refused, match=r"broken\.gguf cannot be quantized .* not within the file"):
-        backend.prepare(plan_of(broken, quantization="q4"))
+        backend.convert(plan_of(broken, quantization="q4"))
     assert [file.suffix for file in cache.iterdir()] == [".lock"]
 
 
@@ -230,13 +231,14 @@ def test_a_full_disk_is_refused_with_both_numbers(
 ) -> None:
     monkeypatch.setitem(part("quantized").LARGEST_SHARE, "q4", 1e12)  # no disk has so much
     with pytest.raises(Refused, match=r"needs up to [\d,]{15,} bytes in .*, where [\d,]+ are free"):
-        backend.prepare(plan_of(quantization="q4"))
+        backend.convert(plan_of(quantization="q4"))
     assert not list(cache.glob("*.gguf"))
 
 
 def test_a_file_that_holds_the_scheme_is_used_as_it_is(backend: Backend, cache: Path) -> None:
     plan = plan_of(held="q4", quantization="q4")
     backend.prepare(plan)
+    backend.convert(plan)
     assert part("quantized").file_of(plan) == GGUF
     assert not cache.exists()
 
@@ -244,7 +246,7 @@ def test_a_file_that_holds_the_scheme_is_used_as_it_is(backend: Backend, cache: 
 @pytest.mark.parametrize("scheme", ["none", "q4"])
 def test_a_file_quantized_otherwise_is_refused(backend: Backend, scheme: str) -> None:
     with pytest.raises(Refused, match=rf"quantization={scheme} needs a file in f16.* holds q8"):
-        backend.prepare(plan_of(held="q8", quantization=scheme))
+        backend.convert(plan_of(held="q8", quantization=scheme))
 
 
 # Files that are none
