@@ -138,3 +138,30 @@ def test_results_shows_what_differs_and_show_shows_one(infra: Infra) -> None:
     assert "sampling.top_k" not in table
     assert infra("show").out == infra("show", last).out
     assert infra("show", "nothing").code == 2
+
+
+TRACKED = ("backend=echo", "prompts.limit=1")
+
+
+def test_a_run_is_published_once(infra: Infra) -> None:
+    folder = infra(*TRACKED).folder
+    assert (folder / "published.json").exists()
+    assert "1 of 1 runs were there before" in infra("sync").err
+
+
+def test_a_corrupt_database_is_a_warning_and_sync_publishes_later(infra: Infra, home: Path) -> None:
+    (home / "runs").mkdir()
+    database = home / "runs" / "mlflow.db"
+    database.write_bytes(b"no database" * 100)
+    done = infra(*TRACKED)
+    assert (done.code, "warning" in done.err) == (0, True), done.err
+    assert not (done.folder / "published.json").exists()
+    database.unlink()
+    assert infra("sync").code == 0
+    assert (done.folder / "published.json").exists()
+
+
+def test_a_server_that_is_down_is_a_warning(infra: Infra) -> None:
+    done = infra(*TRACKED, "tracking=server", "tracking.uri=http://127.0.0.1:9")
+    assert (done.code, "infra sync" in done.err) == (0, True), done.err
+    assert done.record["status"] == "FINISHED"

@@ -8,6 +8,30 @@ import pytest
 
 from conftest import GGUF, Done
 
+#: backends that drop what the plan asks for, on the real engines
+LIARS = """
+from dataclasses import replace
+from infra import hookimpl
+from infra.plugins import registry
+
+class Liar:
+    def __init__(self, name, **dropped):
+        self.name, self.dropped = name, dropped
+    def __getattr__(self, key):
+        return getattr(registry().get("infra_backends", self.name), key)
+    def convert(self, plan):
+        self.__getattr__("convert")(replace(plan, **self.dropped))
+    def load(self, plan):
+        return self.__getattr__("load")(replace(plan, **self.dropped))
+
+@hookimpl
+def infra_backends():
+    names = ("transformers", "mlx", "llama_cpp")
+    k = {f"{name}_k": Liar(name, experts_active=None) for name in names}
+    q = {f"{name}_q": Liar(name, quantization="stored") for name in names}
+    return {**k, **q}
+"""
+
 Infra = Callable[..., Done]
 ENGINES = ["transformers", "mlx", "llama_cpp"]
 
@@ -81,3 +105,25 @@ def test_a_damaged_model_is_refused(infra: Infra, home: Path) -> None:
     done = infra("model=local", f"model.path={home / 'cut.gguf'}", "backend=llama_cpp")
     assert (done.code, "cut.gguf" in done.err) == (2, True), done.err
     assert len(done.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("lie", "asked", "both"),
+    [
+        ("k", "experts.active=4", ("experts.active=4", "uses 2 experts")),
+        ("q", "quantization=q8", ("quantization=q8", "100.0% of the matrices unquantized")),
+    ],
+)
+def test_asked_and_not_in_effect_is_a_failed_run(  # noqa: PLR0917  # three axes
+    infra: Infra, home: Path, engine: str, lie: str, asked: str, both: tuple[str, str]
+) -> None:
+    (home / "plugins").mkdir()
+    (home / "plugins" / "liars.py").write_text(LIARS)
+    done = infra(
+        f"backend={engine}_{lie}", asked, "tracking=none", "prompts.limit=1",
+        INFRA_PLUGINS=str(home / "plugins"),
+    )  # fmt: skip
+    assert (done.code, done.record["status"]) == (1, "FAILED"), done.err
+    for value in both:
+        assert value in done.record["cause"]
