@@ -55,6 +55,7 @@ class Console:
     def finish(self, record: Record) -> None:
         """The answers as a tree and the run's numbers as a table."""
         self.out.print(answers(record))
+        self.out.print(f"\n{title(record)}")
         self.out.print(summary(record))
         for note in record.notes:
             self.say(f"note: {note}")
@@ -130,13 +131,23 @@ def shown_call(call: Call) -> str:
 
 
 def summary(record: Record) -> Table:
-    """The run's facts and metrics."""
-    table = Table(box=rich.box.SIMPLE, title=title(record), title_justify="left")
-    for column in ("metric", "value", "n"):
+    """The run's metrics, percentiles of one quantity in one row."""
+    table = Table(box=rich.box.SIMPLE)
+    for column in ("metric", "value or p50", "p95", "p99", "n"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name, measure in record.metrics.items():
-        table.add_row(name, shown(measure["value"], measure["unit"]), str(measure["n"]))
+        stem, _, percentile = name.rpartition("_p")
+        if percentile == "50":
+            cells = [value(record.metrics.get(f"{stem}_p{p}")) for p in (50, 95, 99)]
+            table.add_row(stem, *cells, str(measure["n"]))
+        elif not percentile.isdigit():
+            table.add_row(name, value(measure), "", "", str(measure["n"]))
     return table
+
+
+def value(measure: Json) -> str:
+    """A measure from a record as people read it; nothing for one that is missing."""
+    return shown(measure["value"], measure["unit"]) if measure else ""
 
 
 def title(record: Record) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from infra import runs
-from infra.console import Console, shown
+from infra.console import Console, value
 from infra.record import RECORD
 from infra.types import Json
 
@@ -53,7 +53,7 @@ def table(found: list[tuple[str, dict[str, Json]]]) -> Table:
     metrics = [m for m in METRICS if any(m in data["metrics"] for _, data in found)]
     result = Table("run", "status", *varying, *metrics, box=None, header_style="bold")
     for (name, data), axis in zip(found, axes, strict=True):
-        cells = [_cell(data["metrics"].get(metric)) for metric in metrics]
+        cells = [value(data["metrics"].get(metric)) for metric in metrics]
         result.add_row(name, data["status"], *(str(axis.get(k, "")) for k in varying), *cells)
     return result
 
@@ -78,7 +78,3 @@ def _flat(value: Json, prefix: str = "") -> Iterable[tuple[str, Json]]:
             yield from _flat(each, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", each
-
-
-def _cell(measure: Json) -> str:
-    return shown(measure["value"], measure["unit"]) if measure else ""
