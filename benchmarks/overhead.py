@@ -20,10 +20,12 @@ from typing import Any
 import rich
 from rich.table import Table
 
+from infra.machine import usable_cpus
+
 HERE = Path(__file__).parent
 TINY = HERE.parent / "plugins" / "tiny_moe"
-TOKENS, PROMPT_WORDS = 64, 200
-THREADS = os.cpu_count() or 1
+TOKENS, PROMPT_WORDS = 64, 60
+THREADS = usable_cpus()
 #: engine -> layers of the random model
 LAYERS = {"transformers": 16, "llama_cpp": 16, "mlx": 4}
 

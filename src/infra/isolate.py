@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from infra import memory
+from infra import gpu, memory
 from infra.clock import Clock
 from infra.journal import Reader, State
 
@@ -131,5 +131,8 @@ class Child:
             row["cpu"] = memory.cpu_seconds(pid)
             used = memory.usage(pid)
             row |= {key: float(value) for key, value in used.items() if value is not None}
+        busy = gpu.percent(self.state.facts.device) if self.state.facts else None
+        if busy is not None:
+            row["gpu"] = busy
         self.samples.add(row)
         return row

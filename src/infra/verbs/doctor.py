@@ -1,6 +1,8 @@
 """``infra doctor``: what works here, and what is left to do."""
 
+import platform
 import shutil
+from pathlib import Path
 
 from rich.table import Table
 
@@ -10,13 +12,28 @@ from infra.plugins import registry
 
 
 def main(arguments: list[str]) -> int:
-    """Print machine, engines and runs; says nothing about what is not there to be fixed."""
+    """Print machine, devices, engines, runs and broken plugins."""
     console = Console()
-    for key, value in machine.describe().items():
-        console.out.print(f"{key:<14} {value}", highlight=False)
+    facts = {**machine.describe(), "devices": ", ".join(devices()), **_runs()}
+    for key, value in facts.items():
+        console.out.print(f"{key:<14} {value}", markup=False)
     console.out.print(_engines())
-    _runs(console)
+    for folder in runs.unfinished():
+        console.out.print(f"unfinished     {folder.name}: the next run writes its record")
+    for plugin in registry().found:
+        if plugin.error:
+            console.out.print(f"broken plugin  {plugin.file}: {plugin.error}", markup=False)
     return 0
+
+
+def devices() -> list[str]:
+    """What the system says is there; whether an engine can use it shows when it loads."""
+    nvidia = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    models = [line for file in nvidia for line in file.read_text().splitlines() if "Model" in line]
+    found = ["cpu", *(line.partition(":")[2].strip() for line in models)]
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        found.append("metal")
+    return found
 
 
 def _engines() -> Table:
@@ -32,17 +49,9 @@ def _engines() -> Table:
     return table
 
 
-def _runs(console: Console) -> None:
+def _runs() -> dict[str, str]:
     root = runs.root()
-    console.out.print(f"runs           {root}: {len(runs.folders())}", highlight=False)
-    if root.exists():
-        free = shutil.disk_usage(root).free
-        console.out.print(f"free disk      {free / 1e9:.1f} GB", highlight=False)
-    for folder in runs.unfinished():
-        console.out.print(
-            f"unfinished     {folder.name}: its parent was killed; the next run writes its record",
-            highlight=False,
-        )
-    for plugin in registry().found:
-        if plugin.error:
-            console.out.print(f"[red]broken plugin[/] {plugin.file}: {plugin.error}")
+    there = f"{root}: {len(runs.folders())}"
+    if not root.exists():
+        return {"runs": there}
+    return {"runs": there, "free disk": f"{shutil.disk_usage(root).free / 1e9:.1f} GB"}
