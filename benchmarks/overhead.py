@@ -3,7 +3,7 @@
     python benchmarks/overhead.py [--repeats 5] [--engines transformers llama_cpp mlx]
 
 Both sides run in turn (A B A B …) in processes of their own on the same random weights of at least
-0.4 billion parameters (0.1 for mlx, which is slow on CPUs); the table shows medians of the ratios.
+0.4 billion parameters (0.1 for mlx, which is slow on CPUs); all figures are medians, printed as Markdown.
 """
 
 import argparse
@@ -16,9 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
-
-import rich
-from rich.table import Table
 
 from infra.machine import usable_cpus
 
@@ -113,11 +110,9 @@ def _ids(folder: Path, text: str) -> list[int]:
     return ids
 
 
-def fixed(repeats: int, folder: Path) -> Table:
+def fixed(repeats: int, folder: Path) -> None:
     """Seconds of a whole run that are neither import, load, warm-up nor generation."""
-    table = Table(
-        "tracking", "wall", "model's work", "infra's own", title="python -m infra, median"
-    )
+    print("| one run | wall, s | the model's work, s | infra's own, s |\n|---|---|---|---|")
     for tracking in ("none", "local"):
         rows = []
         infra(f"tracking={tracking}", "prompts.limit=2", runs=folder)  # makes the database
@@ -125,22 +120,20 @@ def fixed(repeats: int, folder: Path) -> Table:
             record = infra(f"tracking={tracking}", "prompts.limit=2", runs=folder)
             work = sum(s["end"] - s["start"] for s in record["stages"] if s["name"] != "parse")
             rows.append((record["wall"], work, record["wall"] - work))
-        medians = (statistics.median(column) for column in zip(*rows, strict=True))
-        table.add_row(tracking, *(f"{seconds:.2f} s" for seconds in medians))
-    return table
+        medians = (f"{statistics.median(column):.2f}" for column in zip(*rows, strict=True))
+        print(f"| tracking={tracking} | {' | '.join(medians)} |", flush=True)
 
 
-def verbs(repeats: int) -> Table:
+def verbs(repeats: int) -> None:
     """Wall seconds of the verbs that people type most."""
-    table = Table("verb", "seconds", title="verbs, median")
+    print("| verb | seconds |\n|---|---|")
     for verb in ("--help", "plugins", "models", "results", "doctor"):
         seconds = []
         for _ in range(repeats):
             start = time.perf_counter()
             subprocess.run([sys.executable, "-m", "infra", verb], capture_output=True, check=True)
             seconds.append(time.perf_counter() - start)
-        table.add_row(verb, f"{statistics.median(seconds):.2f} s")
-    return table
+        print(f"| `{verb}` | {statistics.median(seconds):.2f} |", flush=True)
 
 
 def main() -> None:
@@ -148,16 +141,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--engines", nargs="*", default=list(LAYERS), choices=list(LAYERS))
     args = parser.parse_args()
-    table = Table("engine", "prefill infra", "bare", "ratio", "decode infra", "bare", "ratio")
+    print("| engine | prefill, infra | bare | ratio | decode, infra | bare | ratio |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         for engine in args.engines:
             folder = Path(name) / str(LAYERS[engine])
             if not folder.exists():
                 make(folder, LAYERS[engine])
-            table.add_row(*compare(engine, folder, args.repeats))
-        rich.print(table)
-        rich.print(fixed(args.repeats, Path(name) / "runs"))
-        rich.print(verbs(args.repeats))
+            print(f"| {' | '.join(compare(engine, folder, args.repeats))} |", flush=True)
+        fixed(args.repeats, Path(name) / "runs")
+    verbs(args.repeats)
 
 
 if __name__ == "__main__":

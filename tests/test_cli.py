@@ -99,7 +99,7 @@ def test_wrong_input_is_refused_in_one_sentence(
     assert done.code == 2, done.err
     assert said in done.err
     assert "Traceback" not in done.err
-    assert len(done.err.strip().splitlines()) <= 3
+    assert len(done.err.strip().splitlines()) <= 4
 
 
 def test_a_broken_prompts_file_names_the_line(infra: Infra, home: Path) -> None:

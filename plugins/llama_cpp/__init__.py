@@ -13,7 +13,6 @@ from infra.plan import Plan
 from infra.protocols import Backend, Engine
 
 from . import hardware, quantized
-from .engine import LlamaCppEngine
 from .model import check_experts
 from .native import library
 
@@ -42,6 +41,8 @@ class LlamaCppBackend:
         Raises:
             Refused: llama.cpp cannot read the file, or has no memory for the context.
         """
+        from .engine import LlamaCppEngine
+
         return LlamaCppEngine(plan, quantized.file_of(plan))
 
 

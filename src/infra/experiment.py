@@ -33,8 +33,7 @@ def execute(plan: Plan, prompts: list[Prompt], registry: Registry, console: Cons
         Refused: the child found that the plan cannot run here; nothing is left of it.
     """
     clock, started = Clock(), time.time()
-    folder = runs.create(plan, prompts, clock)
-    with runs.lock(folder), _terminating():
+    with runs.opened(plan, prompts, clock) as folder, _terminating():
         state = State(prompts)
         with Child(folder, clock, state) as child:
             status, cause = _follow(child, plan, console)

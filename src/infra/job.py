@@ -1,7 +1,6 @@
 """Experiments from the command line: one run, or each of a sweep."""
 
 from infra import compose, experiment, planning, runs
-from infra.cli import INTERRUPTED
 from infra.console import Console
 from infra.errors import Refused
 from infra.experiment import Outcome
@@ -19,7 +18,7 @@ def main(arguments: list[str]) -> int:
 
 
 class Job:
-    """What Hydra calls for each run; it never raises, so that a sweep goes on."""
+    """What Hydra calls for each run; it raises for Ctrl-C alone, so that a sweep goes on."""
 
     def __init__(self) -> None:
         self.console, self.code = Console(), 0
@@ -39,16 +38,15 @@ class Job:
     def _finish(self, outcome: Outcome) -> None:
         status, cause = outcome.record.status, outcome.record.cause
         self.console.finish(outcome.record)
-        if status == "KILLED":
-            self.code = INTERRUPTED
-        elif status == "FAILED":
+        if status == "FAILED":
             self.code = max(self.code, 1)
         if cause:
             self.console.say(f"infra: {status}: {cause}")
         print(outcome.path, flush=True)
+        if status == "KILLED":
+            raise KeyboardInterrupt
 
     def recover(self) -> None:
         """Write the records of runs whose parent was killed."""
         for folder in runs.unfinished():
-            if runs.has_journal(folder):
-                self.console.say(f"recovered a run that was killed: {runs.recover(folder)}")
+            self.console.say(runs.recover(folder))

@@ -68,7 +68,8 @@ class Pipeline:
         with self.stage("import"):
             backend.prepare(self.plan)
         self.journal.write("ready")
-        sys.stdin.readline()
+        if not sys.stdin.readline():
+            return
         watch_parent()
         with self.stage("convert"):
             backend.convert(self.plan)

@@ -1,14 +1,17 @@
 """What a backend, an engine and a parser must be able to do; ``infra.testing`` checks it."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from infra.events import Event
 from infra.plan import Plan
 from infra.types import Facts, Prompt, Reply, Sampling, Token, ToolSchema
+
+if TYPE_CHECKING:  # verbs do without numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Engine(Protocol):

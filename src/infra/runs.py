@@ -5,6 +5,8 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import filelock
@@ -14,13 +16,13 @@ from infra import machine
 from infra.clock import Clock
 from infra.errors import Refused, nearest
 from infra.files import write_atomic
-from infra.journal import NAME as JOURNAL
 from infra.journal import Reader, State
 from infra.plan import Plan, to_json
+from infra.plugins import registry
 from infra.prompts import read as read_prompts
 from infra.prompts import write as write_prompts
-from infra.record import RECORD, from_state, write
-from infra.types import Prompt, Record
+from infra.record import RECORD, from_state, with_metrics, write
+from infra.types import Json, Prompt, Record
 
 PLAN, JOB, PROMPTS, LOCK = "plan.yaml", "job.json", "prompts.jsonl", ".lock"
 
@@ -30,22 +32,29 @@ def root() -> Path:
     return Path(os.environ.get("INFRA_RUNS", "runs")).absolute()
 
 
-def create(plan: Plan, prompts: list[Prompt], clock: Clock) -> Path:
-    """A new folder with plan.yaml, prompts.jsonl and the child's job.
+@contextmanager
+def opened(plan: Plan, prompts: list[Prompt], clock: Clock) -> Iterator[Path]:
+    """A new folder with plan.yaml, prompts.jsonl and the child's job, locked while it is used.
 
     Raises:
         Refused: it cannot be written.
     """
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{plan.identity[:8]}"
-    try:
-        folder = _free(root() / name)
-        write_atomic(folder / PLAN, yaml.safe_dump(to_json(plan), sort_keys=False))
-        write_prompts(folder / PROMPTS, prompts)
-        job = {"plan": to_json(plan), "origin": clock.origin, "started": time.time()}
-        write_atomic(folder / JOB, json.dumps(job))
-    except OSError as error:
-        raise _unwritable(error) from error
-    return folder
+    stamp = f"{datetime.now():%Y%m%d-%H%M%S.%f}"[:-3]
+    name = f"{stamp}-{plan.identity[:8]}"
+    with ExitStack() as stack:
+        with _writing():
+            folder = _free(root() / name)
+            stack.enter_context(lock(folder))
+            _fill(folder, plan, prompts, clock)
+        yield folder
+
+
+def _fill(folder: Path, plan: Plan, prompts: list[Prompt], clock: Clock) -> None:
+    """plan.yaml comes last: a folder that has one has all the rest."""
+    job = {"plan": to_json(plan), "origin": clock.origin, "started": time.time()}
+    write_prompts(folder / PROMPTS, prompts)
+    write_atomic(folder / JOB, json.dumps(job))
+    write_atomic(folder / PLAN, yaml.safe_dump(to_json(plan), sort_keys=False))
 
 
 def ensure_root() -> None:
@@ -54,19 +63,21 @@ def ensure_root() -> None:
     Raises:
         Refused: it cannot be made or written.
     """
-    try:
+    with _writing():
         root().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root()):
             pass
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise _unwritable(error) from error
-
-
-def _unwritable(error: OSError) -> Refused:
-    return Refused(
-        f"The folder {root()} cannot be written: {error.strerror}. "
-        "Free some space, mend its rights, or set INFRA_RUNS to another folder."
-    )
+        raise Refused(
+            f"The folder {root()} cannot be written: {error.strerror}. "
+            "Free some space, mend its rights, or set INFRA_RUNS to another folder."
+        ) from error
 
 
 def _free(folder: Path) -> Path:
@@ -129,23 +140,24 @@ def _held(folder: Path) -> bool:
         return True
 
 
-def recover(folder: Path) -> Path:
+def recover(folder: Path) -> str:
     """Write the record of a run whose parent was killed, from its journal.
 
     Returns:
-        The path of record.json.
-
-    Raises:
-        OSError, ValueError, KeyError: the folder does not hold what a run leaves.
+        A sentence that says so, or why it could not be done.
     """
-    job = json.loads((folder / JOB).read_text())
-    state = State(read_prompts(folder / PROMPTS))
-    for line in Reader(folder).lines():
-        state.apply(line)
-    return write(_killed(state, job), folder)
+    try:
+        job = json.loads((folder / JOB).read_text())
+        state = State(read_prompts(folder / PROMPTS))
+        for line in Reader(folder).lines():
+            state.apply(line)
+        path = write(with_metrics(_killed(state, job), registry()), folder)
+    except (OSError, ValueError, KeyError, TypeError, Refused) as error:
+        return f"The run {folder} was killed and cannot be recovered: {error!r}."
+    return f"recovered a run that was killed: {path}"
 
 
-def _killed(state: State, job: dict[str, object]) -> Record:
+def _killed(state: State, job: dict[str, Json]) -> Record:
     told = {"plan": job["plan"], "started": job["started"], "machine": machine.describe()}
     if state.done:
         return from_state(state, status="FINISHED", cause=None, **told)
@@ -153,8 +165,3 @@ def _killed(state: State, job: dict[str, object]) -> Record:
         return from_state(state, status="FAILED", cause=state.failed, **told)
     cause = f"infra was killed in stage {state.stage}"
     return from_state(state, status="KILLED", cause=cause, **told)
-
-
-def has_journal(folder: Path) -> bool:
-    """Whether the child of this run got as far as writing."""
-    return (folder / JOURNAL).exists()

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from omegaconf import MISSING
+#: OmegaConf's mark for a value that must be given; importing it would cost each verb 0.1 s
+MISSING: Any = "???"
 
 
 class Choice(Enum):

@@ -10,7 +10,7 @@ def main(arguments: list[str]) -> int:
     console = Console()
     target = Tracking("server", arguments[0]) if arguments else Tracking("local")
     for folder in runs.unfinished():
-        console.say(f"recovered {runs.recover(folder)}")
+        console.say(runs.recover(folder))
     for line in tracking.sync(runs.root(), target):
         console.say(line)
     return 0
