@@ -3,7 +3,7 @@
     python benchmarks/overhead.py [--repeats 5] [--engines transformers llama_cpp mlx]
 
 Both sides run in turn (A B A B …) in processes of their own on the same random weights of at least
-0.4 billion parameters (0.1 for mlx, which is slow on CPUs); all figures are medians, printed as Markdown.
+0.4 billion parameters (0.1 for mlx, which is slow on CPUs). All figures are medians, in Markdown.
 """
 
 import argparse

@@ -199,7 +199,7 @@ def draws_as_often_as_probable(engine: Engine, _: Plan) -> None:
     """The first token of 200 seeds, against what logprobs() says of the likeliest four."""
     ids = engine.encode(PROMPTS[0])[:4]
     likeliest = sorted({_first(engine, ids, 100.0, seed) for seed in range(40)})
-    assert len(likeliest) == 4
+    assert 4 <= len(likeliest) <= 8  # some engines keep all that tie with the fourth
     scores = np.array([engine.logprobs([*ids, token])[-1] for token in likeliest], np.float64)
     temperature = float(np.ptp(scores)) / 3  # the best comes e^3 times as often as the last
     drawn = [_first(engine, ids, temperature, seed) for seed in range(200)]
