@@ -25,6 +25,7 @@ class EchoEngine:
         self.facts = Facts(
             engine="echo", device="cpu", dtype="float32", parameters=1, weight_bytes=4,
             context=plan.load.context or 4096, threads=1, schemes={"float32": 1.0},
+            options={**dict.fromkeys(vars(plan.load), "unsupported"), "context": plan.load.context},
         )  # fmt: skip
 
     def encode(self, prompt: Prompt) -> list[int]:

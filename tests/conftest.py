@@ -17,6 +17,15 @@ TINY = bundled("plugins") / "tiny_moe"
 GGUF = TINY / "weights" / "tiny-moe-f16.gguf"
 
 
+#: modules that run whole engines; they come last
+SLOW = ("test_survival", "test_engines_run", "test_tiny_moe", "test_agreement")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first."""
+    items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else -1)
+
+
 @dataclass
 class Done:
     """A command that has ended."""

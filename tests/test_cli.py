@@ -73,6 +73,7 @@ REFUSED = [
     (["sampling.temperature=-1"], "sampling.temperature=-1.0 must be at least 0"),
     (["sampling.top_p=2"], "sampling.top_p=2.0 must be above 0 and at most 1"),
     (["sampling.max_tokens=0"], "sampling.max_tokens=0 must be at least 1"),
+    (["load.threads=0"], "load.threads=0 must be at least 1"),
     (["warmup=-1"], "warmup=-1 must be at least 0"),
     (["experts.active=9"], "experts.active=9 is out of range: model tiny has 8 experts"),
     (["experts.active=0"], "experts.active=0 is out of range"),

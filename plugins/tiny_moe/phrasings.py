@@ -88,6 +88,8 @@ TRAIN: dict[str, list[str]] = {
         "play me the track {title}[ from {artist}]",
         "Can I hear {title}[ by {artist}]?",
         'Could we listen to "{title}"[ by {artist}]?',
+        "I would like to listen to {title}[ by {artist}], can you play it?",
+        "Can you find {title}[ from {artist}] and play it?",
     ],
     "add_event": [
         "put {title} in my calendar on {day}[ at {hour}]",

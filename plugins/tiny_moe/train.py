@@ -1,11 +1,11 @@
 """Trains tiny-moe from nothing on a CPU and writes it as safetensors and GGUF.
 
-    python plugins/tiny_moe/train.py OUT [--steps 3000] [--seed 0]
+    python plugins/tiny_moe/train.py OUT [--steps 3000] [--seed 0] [--start CHECKPOINT]
 
 Needs the extra ``transformers`` and the package ``gguf``. What made it learn: many turns under one
 system message, values from an open vocabulary, merges that stay inside words (tokenizer.py), a
-short first phase of repeated random segments, then of short rows with few tools, Muon for the
-attention, and a loss on the answers only.
+short first phase of repeated random segments, some of them all along, so that every token can be
+copied, then short rows with few tools, Muon for the attention, and a loss on the answers only.
 """
 
 import argparse
@@ -19,7 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3MoeConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+    Qwen3MoeConfig,
+)
 
 from corpus import EASY, HARD, TRAINING, Sampler, Style, Turn, prompts
 from export import export
@@ -30,7 +35,11 @@ from tools import TOOLS
 COPYING, SHORT = 120, 500
 #: (rows, tokens in a row, fewest and most tools) of a batch
 SHORT_BATCH, FULL_BATCH = (10, 384, (1, 2)), (4, 1024, TRAINING.tools)
+#: every so many steps, one of repeated random segments
+REPEAT = 12
 ADAM_RATE, MUON_RATE = 2e-3, 1e-2
+#: weight of the router's z-loss (arXiv:2202.08906), which keeps the second expert in play
+ROUTER_Z = 1e-3
 HERE = Path(__file__).parent
 
 
@@ -157,13 +166,13 @@ def calls_in(text: str) -> list[Any] | None:
         return None
 
 
-def optimizers(model: Any) -> list[torch.optim.Optimizer]:
-    """Muon for the attention matrices, AdamW for all the rest."""
+def optimizers(model: Any, scale: float) -> list[torch.optim.Optimizer]:
+    """Muon for the attention matrices, AdamW for all the rest, at ``scale`` of the peak rates."""
     attention = {n: p for n, p in model.named_parameters() if "self_attn" in n and p.ndim == 2}
     rest = [p for n, p in model.named_parameters() if n not in attention]
     return [
-        torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.05),
-        torch.optim.Muon(attention.values(), lr=MUON_RATE, weight_decay=0.05),
+        torch.optim.AdamW(rest, lr=scale * ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.05),
+        torch.optim.Muon(attention.values(), lr=scale * MUON_RATE, weight_decay=0.05),
     ]
 
 
@@ -173,19 +182,28 @@ def rate(step: int, steps: int) -> float:
     return min(1, (step + 1) / 60) * (0.97 * cosine + 0.03)
 
 
-def train(model: Any, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int, out: Path) -> None:
-    rows, generator = Rows(tokenizer, seed), torch.Generator().manual_seed(seed)
-    used = optimizers(model)
-    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda s: rate(s, steps)) for o in used]
+def loss_of(model: Any, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy on the labels, plus load balancing and z-loss of the routers."""
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model(input_ids=ids, labels=labels)
+    size = torch.stack([logits.float().logsumexp(-1) for logits in out.router_logits])
+    loss: torch.Tensor = out.loss + ROUTER_Z * size.square().mean()
+    return loss
+
+
+def train(model: Any, tokenizer: PreTrainedTokenizerFast, args: argparse.Namespace) -> None:
+    rows, generator = Rows(tokenizer, args.seed), torch.Generator().manual_seed(args.seed)
+    used = optimizers(model, 0.5 if args.start else 1.0)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda s: rate(s, args.steps)) for o in used]
+    copying, short = (0, 0) if args.start else (COPYING, SHORT)
     start = time.monotonic()
-    for step in range(1, steps + 1):
-        if step <= COPYING:
+    for step in range(1, args.steps + 1):
+        if step <= copying or step % REPEAT == 0:
             ids, labels = repeated(generator, len(tokenizer))
         else:
-            ids, labels = rows.batch(*(SHORT_BATCH if step <= SHORT else FULL_BATCH))
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = model(input_ids=ids, labels=labels).loss
-        loss.backward()
+            ids, labels = rows.batch(*(SHORT_BATCH if step <= short else FULL_BATCH))
+        loss = loss_of(model, ids, labels)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, schedule in zip(used, schedules, strict=True):
             optimizer.step()
@@ -193,8 +211,8 @@ def train(model: Any, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int,
         model.zero_grad()
         if step % 50 == 0:
             print(f"step {step} loss {loss:.4f} {time.monotonic() - start:.0f} s", flush=True)
-        if step % 1000 == 0 and step < steps:
-            export(model, tokenizer, out)
+        if step % 500 == 0 and step < args.steps:
+            export(model, tokenizer, args.out)
 
 
 def main() -> None:
@@ -203,18 +221,30 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", type=Path, help="go on from a checkpoint, at half the rate")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    template = (HERE / "chat_template.jinja").read_text()
-    sampler = Sampler(random.Random(args.seed + 1), TRAINING)
-    texts = (text for _ in range(600) for text in corpus_text(sampler))
-    tokenizer = learn(texts, template)
-    model = new_model(tokenizer)
-    train(model, tokenizer, args.steps, args.seed, args.out)
+    tokenizer, model = loaded(args.start) if args.start else new(args.seed)
+    train(model, tokenizer, args)
     export(model, tokenizer, args.out)
     for name, style in (("easy", EASY), ("hard", HARD)):
         print(f"{name}: exact on 300 held-out prompts {exact(model, tokenizer, 1, 300, style):.3f}")
+
+
+def new(seed: int) -> tuple[PreTrainedTokenizerFast, Any]:
+    """A tokenizer learned from the corpus, and a model with random weights."""
+    sampler = Sampler(random.Random(seed + 1), TRAINING)
+    texts = (text for _ in range(600) for text in corpus_text(sampler))
+    tokenizer = learn(texts, (HERE / "chat_template.jinja").read_text())
+    return tokenizer, new_model(tokenizer)
+
+
+def loaded(path: Path) -> tuple[PreTrainedTokenizerFast, Any]:
+    """A checkpoint of this script, in float32."""
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    model.config.output_router_logits = True
+    return AutoTokenizer.from_pretrained(path), model.train()
 
 
 def corpus_text(sampler: Sampler) -> Iterator[str]:

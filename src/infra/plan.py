@@ -45,10 +45,9 @@ class Load:
 
 @dataclass(frozen=True)
 class Tools:
-    """How tool calls are offered and read."""
+    """How tool calls are read."""
 
     parser: str = "auto"
-    choice: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """From a configuration to a plan: all that can be checked before an engine is touched."""
 
-from infra import machine, prompts, tracking, weights
+from infra import machine, prompts, schema, tracking, weights
 from infra.errors import Refused, nearest
 from infra.plan import Load, Plan, Tools, Tracking, Weights
 from infra.plugins import Registry
@@ -29,7 +29,7 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
         registry.get("infra_parsers", config.tools.parser)
     model = weights.resolve(config.model, config.backend.name, backend, config.quantization.scheme)
     _check_experts(config.experts.active, model)
-    _check_context(config.load.context, model)
+    _check_load(config.load, model)
     plan = Plan(
         model=model,
         backend=config.backend.name,
@@ -38,7 +38,7 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
         experts_active=config.experts.active,
         sampling=sampling,
         load=Load(**vars(config.load)),
-        tools=Tools(config.tools.parser, config.tools.choice.value),
+        tools=Tools(config.tools.parser),
         tracking=tracked,
         warmup=config.warmup,
         timeout=config.timeout,
@@ -110,7 +110,12 @@ def _check_experts(active: int | None, model: Weights) -> None:
         )
 
 
-def _check_context(context: int | None, model: Weights) -> None:
+def _check_load(load: schema.Load, model: Weights) -> None:
+    for key in ("threads", "batch"):
+        value = getattr(load, key)
+        if value is not None and value < 1:
+            raise Refused(f"load.{key}={value} must be at least 1.")
+    context = load.context
     if context is not None and not 1 <= context <= (model.context or context):
         raise Refused(
             f"load.context={context} is out of range: model {model.name} was made for "

@@ -1,19 +1,10 @@
 """The keys an experiment may have, with their types; Hydra checks every override against it."""
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 #: OmegaConf's mark for a value that must be given; importing it would cost each verb 0.1 s
 MISSING: Any = "???"
-
-
-class Choice(Enum):
-    """What the model may do with its tools."""
-
-    auto = "auto"
-    required = "required"
-    none = "none"
 
 
 @dataclass
@@ -27,7 +18,8 @@ class Model:
     experts: str = ""  #: active of all, e.g. 8/128
     path: str | None = None  #: a directory of safetensors or a GGUF file
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """backend -> quantization (or ``any``) -> path, or repo, file and revision."""
+    """A backend's name or a format -> quantization (or ``any``) -> a path, or repo, file and
+    revision; the backend's name counts first."""
     trust_remote_code: bool = False
 
 
@@ -83,7 +75,6 @@ class Load:
 @dataclass
 class Tools:
     parser: str = "auto"
-    choice: Choice = Choice.auto
 
 
 @dataclass
