@@ -39,6 +39,17 @@ def test_one_question(infra: Infra) -> None:
     assert done.record["generations"] == 1
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["a, b", 'say "hi"', "what's [this]?", "{x: 1} = $y", "\\", 'a\\"b', "1", "ü 😀", "${a} b"],
+)
+def test_a_question_may_hold_anything(infra: Infra, question: str) -> None:
+    done = infra("backend=echo", "tracking=none", f"prompt={question}")
+    assert done.code == 0, done.err
+    (row,) = [json.loads(line) for line in (done.folder / "prompts.jsonl").open()]
+    assert row["messages"][0]["content"] == question
+
+
 def test_the_same_plan_again_runs_again_under_the_same_identity(infra: Infra) -> None:
     first, second = (infra(*ECHO).folder.name for _ in range(2))
     assert first != second

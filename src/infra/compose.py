@@ -48,7 +48,8 @@ def run(
         else:
             job(typed)
 
-    with _argv(_flags_first(arguments)), _sentences(registry):
+    prepared = [_quoted(each) for each in _flags_first(arguments)]
+    with _argv(prepared), _sentences(registry):
         main()
 
 
@@ -56,6 +57,15 @@ def _flags_first(arguments: list[str]) -> list[str]:
     """Hydra wants ``-m`` before the overrides; people write it anywhere."""
     multirun = [each for each in arguments if each in ("-m", "--multirun")]
     return multirun + [each for each in arguments if each not in ("-m", "--multirun")]
+
+
+def _quoted(argument: str) -> str:
+    """A question may hold what Hydra's grammar keeps for itself: commas, quotes, brackets."""
+    key, _, value = argument.partition("=")
+    if key != "prompt" or value == "null" or re.fullmatch(r"""(["']).*\1""", value, re.DOTALL):
+        return argument
+    escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + (r"\"" if m[2] else ""), value)
+    return f'prompt="{escaped}"'.replace("${", r"\${")
 
 
 def _check_keys(config: Any) -> None:

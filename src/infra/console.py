@@ -29,8 +29,9 @@ class Console:
     """The two streams of one command."""
 
     def __init__(self) -> None:
-        self.err = RichConsole(stderr=True, highlight=False)
-        self.out = RichConsole(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+        self.err = RichConsole(stderr=True, highlight=False, markup=False)
+        width = None if sys.stdout.isatty() else WIDE
+        self.out = RichConsole(highlight=False, markup=False, width=width)
 
     def warn(self, problem: str | None) -> None:
         """Show a warning; ``None`` is none."""
@@ -55,7 +56,7 @@ class Console:
     def finish(self, record: Record) -> None:
         """The answers as a tree and the run's numbers as a table."""
         self.out.print(answers(record))
-        self.out.print(f"\n{title(record)}")
+        self.out.print(Text("\n") + title(record))
         self.out.print(summary(record))
         for note in record.notes:
             self.say(f"note: {note}")
@@ -102,7 +103,7 @@ class View:
 
 def answers(record: Record) -> Tree:
     """Each prompt with its answer, its calls, and ✓ or ✗ where something was expected."""
-    tree = Tree(f"[bold]{len(record.generations)} prompts[/]")
+    tree = Tree(Text(f"{len(record.generations)} prompts", style="bold"))
     for each in record.generations[:MOST_PROMPTS]:
         _add(tree, each)
     if (rest := len(record.generations) - MOST_PROMPTS) > 0:
@@ -150,15 +151,16 @@ def value(measure: Json) -> str:
     return shown(measure["value"], measure["unit"]) if measure else ""
 
 
-def title(record: Record) -> str:
+def title(record: Record) -> Text:
     """What was run, in one line."""
     plan, facts = record.plan, record.facts
-    parts = [f"[bold]{plan['model']['name']}[/]", plan["backend"], plan["quantization"]]
+    parts = [plan["backend"], plan["quantization"]]
     if facts:
         parts += [f"K={facts.effective_k}/{facts.experts}"] if facts.experts else []
         parts += [f"{facts.bits_per_weight:.1f} bits", facts.dtype, facts.device]
-    state = "" if record.status == "FINISHED" else f"[red]{record.status}[/] "
-    return state + " · ".join(parts)
+    state = "" if record.status == "FINISHED" else f"{record.status} "
+    name = Text(plan["model"]["name"], style="bold")
+    return Text(state, style="red") + name + Text(" · " + " · ".join(parts), style="not bold")
 
 
 def shown(value: Json, unit: str) -> str:

@@ -16,13 +16,13 @@ def main(arguments: list[str]) -> int:
     console = Console()
     facts = {**machine.describe(), "devices": ", ".join(devices()), **_runs()}
     for key, value in facts.items():
-        console.out.print(f"{key:<14} {value}", markup=False)
+        console.out.print(f"{key:<14} {value}")
     console.out.print(_engines())
     for folder in runs.unfinished():
         console.out.print(f"unfinished     {folder.name}: the next run writes its record")
     for plugin in registry().found:
         if plugin.error:
-            console.out.print(f"broken plugin  {plugin.file}: {plugin.error}", markup=False)
+            console.out.print(f"broken plugin  {plugin.file}: {plugin.error}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """``infra plugins``: what is registered, by whom, and what failed."""
 
 from rich.table import Table
+from rich.text import Text
 
 from infra.console import Console
 from infra.plugins import NOUNS, registry
@@ -16,5 +17,5 @@ def main(arguments: list[str]) -> int:
     console.out.print(table)
     for plugin in found.found:
         if plugin.error:
-            console.out.print(f"[red]broken[/] {plugin.file}: {plugin.error}", highlight=False)
+            console.out.print(Text(f"broken {plugin.file}: {plugin.error}", style="red"))
     return 0

@@ -17,11 +17,11 @@ def main(arguments: list[str]) -> int:
     console = Console()
     console.finish(found)
     for key, value in (vars(found.facts) if found.facts else {}).items():
-        console.out.print(f"{key:<18} {value}", highlight=False, markup=False)
+        console.out.print(f"{key:<18} {value}")
     for stage in found.stages:
-        console.out.print(f"{stage.name:<18} {stage.seconds:.3f} s", highlight=False)
-    console.out.print(f"{'parser':<18} {found.parser}", highlight=False)
+        console.out.print(f"{stage.name:<18} {stage.seconds:.3f} s")
+    console.out.print(f"{'parser':<18} {found.parser}")
     if found.cause:
-        console.out.print(f"{found.status}: {found.cause}", highlight=False, markup=False)
+        console.out.print(f"{found.status}: {found.cause}")
     print(folder / record.RECORD)
     return 0
