@@ -90,6 +90,14 @@ def start(home: Path, plugins: dict[str, str]) -> Iterator[Callable[..., subproc
 Found = TypeVar("Found")
 
 
+@pytest.fixture(autouse=True)
+def _heed_signals() -> Iterator[None]:
+    """Tests may run in the background of a shell, which makes its jobs ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def until(look: Callable[[], Found | None]) -> Found:
     """What ``look`` gives once it gives something."""
     for _ in range(600):

@@ -1,17 +1,14 @@
 """One run, from plan to published record: the parent's side."""
 
-import contextlib
-import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from infra import machine, record, runs, tracking
 from infra.clock import Clock
 from infra.console import Console
 from infra.errors import Refused
+from infra.interrupts import Interrupts
 from infra.isolate import Child
 from infra.journal import State
 from infra.plan import Plan, to_json
@@ -33,10 +30,10 @@ def execute(plan: Plan, prompts: list[Prompt], registry: Registry, console: Cons
         Refused: the child found that the plan cannot run here; nothing is left of it.
     """
     clock, started = Clock(), time.time()
-    with runs.opened(plan, prompts, clock) as folder, _terminating():
+    with Interrupts() as interrupts, runs.opened(plan, prompts, clock) as folder:
         state = State(prompts)
         with Child(folder, clock, state) as child:
-            status, cause = _follow(child, plan, console)
+            status, cause = _follow(child, plan, console, interrupts)
         if state.refused:
             _remove(folder)
             raise Refused(state.refused)
@@ -50,15 +47,18 @@ def execute(plan: Plan, prompts: list[Prompt], registry: Registry, console: Cons
     return Outcome(found, path)
 
 
-def _follow(child: Child, plan: Plan, console: Console) -> tuple[str, str | None]:
+def _follow(
+    child: Child, plan: Plan, console: Console, interrupts: Interrupts
+) -> tuple[str, str | None]:
     """Status and cause of the run, once the child has ended."""
     state = child.state
     try:
-        console.warn(tracking.prepare(plan.tracking, runs.root()))
-        child.wait_ready(plan.timeout)
-        child.go()
-        with console.live(plan) as live:
-            child.watch(live.show, plan.timeout)
+        with interrupts.allowed():
+            console.warn(tracking.prepare(plan.tracking, runs.root()))
+            child.wait_ready(plan.timeout)
+            child.go()
+            with console.live(plan) as live:
+                child.watch(live.show, plan.timeout)
     except TimeoutError:
         return "FAILED", f"timeout of {plan.timeout:g} s in stage {state.stage}"
     except KeyboardInterrupt:
@@ -87,18 +87,3 @@ def _remove(folder: Path) -> None:
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
-
-
-@contextlib.contextmanager
-def _terminating() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does: with a record."""
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {s: signal.signal(s, interrupt) for s in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,51 @@
+"""Ctrl-C, SIGTERM and SIGHUP, held back until a moment that can take them."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupts:
+    """``with Interrupts() as interrupts``: a signal is a KeyboardInterrupt inside
+    ``interrupts.allowed()`` and waits elsewhere, so that no child is lost while it is started and
+    no record while it is written. What was ignored before (``nohup``) stays ignored."""
+
+    def __init__(self) -> None:
+        self._allowed, self._waiting = False, False
+
+    def __enter__(self) -> Self:
+        heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._take) for number in heeded}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._waiting and kind is None:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Raises:
+        KeyboardInterrupt: a signal came, now or before.
+        """
+        self._allowed = True
+        try:
+            if self._waiting:
+                self._interrupt()
+            yield
+        finally:
+            self._allowed = False
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self._waiting = True
+        if self._allowed:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._waiting = False
+        raise KeyboardInterrupt
