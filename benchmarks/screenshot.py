@@ -26,7 +26,7 @@ PORT = 5077
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--window-size=1500,1100", "--virtual-time-budget=60000",
+    "--window-size=1800,2000", "--virtual-time-budget=60000",
 )  # fmt: skip
 
 
