@@ -1,6 +1,8 @@
 """The command line as a person meets it, on the echo backend: exit codes, sentences, files."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,7 +96,14 @@ REFUSED = [
     (["tools.parser=hermess"], "No parser is called 'hermess'. Did you mean 'hermes'?"),
     (["prompts.file=none.jsonl"], "none.jsonl cannot be read"),
     (["prompts.file=null"], "There are no prompts"),
-    (["prompts.limit=0"], "There are no prompts"),
+    (["prompts.limit=0"], "prompts.limit=0 must be at least 1"),
+    (["prompts.limit=-1"], "prompts.limit=-1 must be at least 1"),
+    (["timeout=-1"], "timeout=-1.0 must be a number of seconds above 0"),
+    (["timeout=nan"], "timeout=nan must be"),
+    (["sampling.temperature=inf"], "sampling.temperature=inf must be"),
+    (["sampling.stop=['']"], "sampling.stop holds an empty string"),
+    (["load.threads=100000"], "load.threads=100000 is more than the"),
+    (["experts=null"], "A group needs a name"),
     (["tracking=server"], "tracking=server needs the address"),
     (["model=local"], "model.path"),
     (["experts.active=[1"], "experts.active=[1"),
@@ -112,6 +121,22 @@ def test_wrong_input_is_refused_in_one_sentence(
     assert said in done.err
     assert "Traceback" not in done.err
     assert len(done.err.strip().splitlines()) <= 4
+
+
+def test_a_reader_that_leaves_does_not_end_the_run(home: Path) -> None:
+    command = [sys.executable, "-m", "infra", *ECHO, "-m", "sampling.max_tokens=3,4,5"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=home, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        process.stderr.close()
+    assert process.returncode == 0
+    assert len(list(home.glob("runs/*/record.json"))) == 3
+
+
+def test_a_stream_without_the_characters_shows_others(infra: Infra) -> None:
+    assert infra(*ECHO, PYTHONIOENCODING="ascii").code == 0
 
 
 def test_a_broken_prompts_file_names_the_line(infra: Infra, home: Path) -> None:

@@ -63,6 +63,11 @@ def test_a_request_that_was_cut_off_keeps_its_tokens(tmp_path: Path) -> None:
     assert (only.ids, only.end, only.finish) == ((7,), None, "unfinished")
 
 
+def test_a_line_of_another_version_is_left_out(tmp_path: Path) -> None:
+    odd = [b'["nosuch", {}]', b'["token"]', b"[]", b"3", b'["stage", {"x": 1}]', b'["begin", 1]']
+    assert len(state_of([*odd, *a_run(tmp_path)]).generations) == 2
+
+
 def test_the_reader_hands_over_whole_lines_only(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     assert list(reader.lines()) == []

@@ -95,6 +95,51 @@ def test_a_metric_that_raises_is_a_note(
     assert "metric bad of" in done.err
 
 
+@pytest.mark.parametrize(
+    "body", ["return 5", "return Measure(object())", "return Measure('x')", "raise SystemExit(3)"]
+)
+def test_a_metric_that_gives_junk_is_a_note(
+    infra: Infra, plugin: Callable[..., dict[str, str]], body: str
+) -> None:
+    done = infra(*RUN, **plugin(METRIC.format(name="bad", body=body)))
+    assert (done.code, "bad" in done.record["metrics"]) == (0, False)
+    assert any("metric bad of" in note for note in done.record["notes"])
+
+
+@pytest.mark.parametrize("text", ["import sys; sys.exit(0)", "raise SystemExit('bye')"])
+def test_a_plugin_that_wants_to_exit_is_broken(
+    infra: Infra, plugin: Callable[..., dict[str, str]], text: str
+) -> None:
+    found = plugin(text)
+    assert infra(*RUN, **found).record["status"] == "FINISHED"
+    assert "mine.py: SystemExit" in infra("plugins", **found).out
+
+
+@pytest.mark.parametrize("noun", ["infra_backends", "infra_parsers", "infra_metrics"])
+def test_a_plugin_that_offers_junk_is_broken(
+    infra: Infra, plugin: Callable[..., dict[str, str]], noun: str
+) -> None:
+    text = f"from infra import hookimpl\n@hookimpl\ndef {noun}():\n    return {{'junk': 3}}\n"
+    found = plugin(text)
+    assert infra(*RUN, **found).record["status"] == "FINISHED"
+    assert "'junk' lacks" in infra("doctor", **found).out
+
+
+def test_a_hook_may_leave_arguments_out(
+    infra: Infra, plugin: Callable[..., dict[str, str]], home: Path
+) -> None:
+    text = f"""
+from pathlib import Path
+from infra import hookimpl
+
+@hookimpl
+def infra_recorded(path):
+    Path({str(home / "seen")!r}).write_text(path)
+"""
+    done = infra(*RUN, **plugin(text))
+    assert (home / "seen").read_text() == str(done.folder / "record.json")
+
+
 def test_a_stage_hook_wraps_each_stage_and_recorded_comes_last(
     infra: Infra, plugin: Callable[..., dict[str, str]], home: Path
 ) -> None:

@@ -70,6 +70,8 @@ def test_limit_takes_the_first(tmp_path: Path) -> None:
         ("[]", "line 2: a prompt is a JSON object"),
         ('{"messages": []}', "'messages' must be a list"),
         ('{"messages": [{"role": "user"}]}', "'messages' must be a list"),
+        ('{"messages": [{"role": "user", "content": null}]}', "'messages' must be a list"),
+        ('{"messages": [{"role": "user", "content": 3}]}', "'messages' must be a list"),
         ('{"prompt": "x", "tool": []}', "unknown key 'tool'"),
         ('{"prompt": "x", "tools": [{}]}', "'tools' must be a list"),
         ('{"prompt": "x", "expected": [3]}', "each of 'expected'"),
@@ -81,6 +83,16 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(Refused, match=r"p\.jsonl, line 2") as error:
         prompts.load(write(tmp_path, {"prompt": "fine"}, line))
     assert said in str(error.value)
+
+
+def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_bytes(b'\xef\xbb\xbf{"prompt": "hi"}\r\n')
+    assert len(prompts.load(str(tmp_path / "p.jsonl"))[1]) == 1
+
+
+def test_half_a_character_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="is not Unicode text"):
+        prompts.load(write(tmp_path, '{"prompt": "\\ud800"}'))
 
 
 def test_an_empty_or_missing_file_is_refused(tmp_path: Path) -> None:

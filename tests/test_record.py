@@ -21,6 +21,16 @@ def test_a_record_reads_back_whole(infra: Callable[..., Done], tmp_path: Path) -
     assert found.generations[0].reply is not None
 
 
+def test_half_a_character_in_a_call_reads_back(infra: Callable[..., Done], home: Path) -> None:
+    call = '<tool_call>{"name": "f", "arguments": {"a": "\\\\ud800"}}</tool_call>'
+    (home / "p.jsonl").write_text('{"prompt": "' + call.replace('"', '\\"') + '"}')
+    folder = infra("backend=echo", "tracking=none", "prompts.file=p.jsonl").folder
+    (generation,) = record.read(folder).generations
+    assert generation.reply is not None
+    assert generation.reply.calls[0].arguments == {"a": "\ud800"}
+    assert infra("show").code == 0
+
+
 def test_a_record_stays_small(infra: Callable[..., Done]) -> None:
     folder = infra(*ECHO, "prompts=heldout", "prompts.limit=300").folder
     assert (folder / "record.json").stat().st_size < 100_000

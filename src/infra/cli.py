@@ -4,8 +4,11 @@ Hydra's overrides always carry ``=``, ``~`` or ``+``, so the two never clash.
 """
 
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from infra.errors import InfraError, nearest
 
@@ -25,6 +28,7 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """The program; returns its exit code (0 done, 1 failed, 2 refused, 130 interrupted)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _prepare_streams()
     try:
         return _dispatch(arguments)
     except InfraError as error:
@@ -35,6 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+
+
+def _prepare_streams() -> None:
+    """A closed stream swallows what is written; one that lacks a character shows ``?``."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  # kept open for good
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -9,6 +9,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
+
 from infra import runs
 from infra.errors import Refused, nearest
 from infra.plugins import Registry, bundled
@@ -59,13 +61,17 @@ def _flags_first(arguments: list[str]) -> list[str]:
     return multirun + [each for each in arguments if each not in ("-m", "--multirun")]
 
 
+#: keys whose values are text or paths, whatever they hold
+FREE = {"prompt", "prompts.file", "prompts.tools", "model.path", "name"}
+
+
 def _quoted(argument: str) -> str:
     """A question may hold what Hydra's grammar keeps for itself: commas, quotes, brackets."""
     key, _, value = argument.partition("=")
-    if key != "prompt" or value == "null" or re.fullmatch(r"""(["']).*\1""", value, re.DOTALL):
+    if key not in FREE or value == "null" or re.fullmatch(r"""(["']).*\1""", value, re.DOTALL):
         return argument
     escaped = re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + (r"\"" if m[2] else ""), value)
-    return f'prompt="{escaped}"'.replace("${", r"\${")
+    return f'{key}="{escaped}"'.replace("${", r"\${")
 
 
 def _check_keys(config: Any) -> None:
@@ -127,6 +133,12 @@ def _sentences(registry: Registry) -> Iterator[None]:
         yield
     except (HydraException, OmegaConfBaseException) as error:
         raise Refused(_sentence(error, registry)) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refused(f"A file in ./conf cannot be read: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        if "Config group override" not in str(error):
+            raise
+        raise Refused(f"A group needs a name, as in backend=mlx: {error}.") from error
 
 
 def _sentence(error: BaseException, registry: Registry) -> str:
@@ -144,7 +156,7 @@ def _sentence(error: BaseException, registry: Registry) -> str:
     if override := getattr(error, "override", None):
         return f"{override!r} cannot be read: {str(error).splitlines()[0]}."
     lines = dict.fromkeys(str(each).splitlines()[0] for each in _chain(error) if str(each))
-    return ": ".join(lines) + "."
+    return ": ".join(lines).rstrip(".?") + "."
 
 
 def _full_key(text: str) -> str | None:

@@ -1,12 +1,14 @@
 """What people see: live lines on stderr while a run works, tables on stdout when it is done."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import rich.box
 from rich.console import Console as RichConsole
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -25,13 +27,20 @@ TAIL = 240
 MARK = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
 
 
+class Stream(RichConsole):
+    """A stream whose reader may leave: what is still written then goes nowhere."""
+
+    def on_broken_pipe(self) -> None:
+        self.file = Path(os.devnull).open("w")  # noqa: SIM115  # it lives as long as the process
+
+
 class Console:
     """The two streams of one command."""
 
     def __init__(self) -> None:
-        self.err = RichConsole(stderr=True, highlight=False, markup=False)
+        self.err = Stream(stderr=True, highlight=False, markup=False)
         width = None if sys.stdout.isatty() else WIDE
-        self.out = RichConsole(highlight=False, markup=False, width=width)
+        self.out = Stream(highlight=False, markup=False, width=width)
 
     def warn(self, problem: str | None) -> None:
         """Show a warning; ``None`` is none."""
@@ -135,7 +144,8 @@ def summary(record: Record) -> Table:
     """The run's metrics, percentiles of one quantity in one row."""
     table = Table(box=rich.box.SIMPLE)
     for column in ("metric", "value or p50", "p95", "p99", "n"):
-        table.add_column(column, justify="left" if column == "metric" else "right")
+        justify: JustifyMethod = "left" if column == "metric" else "right"
+        table.add_column(column, justify=justify, no_wrap=True)
     for name, measure in record.metrics.items():
         stem, _, percentile = name.rpartition("_p")
         if percentile == "50":

@@ -21,6 +21,7 @@ class Outcome(NamedTuple):
 
     record: Record
     path: Path
+    interrupted: bool  #: somebody asked to stop, whether or not the run was done by then
 
 
 def execute(plan: Plan, prompts: list[Prompt], registry: Registry, console: Console) -> Outcome:
@@ -43,8 +44,8 @@ def execute(plan: Plan, prompts: list[Prompt], registry: Registry, console: Cons
         )  # fmt: skip
         found = record.with_metrics(found, registry)
         path = record.write(found, folder)
-    _afterwards(found, path, plan, registry, console)
-    return Outcome(found, path)
+        _afterwards(found, path, plan, registry, console)
+    return Outcome(found, path, interrupts.came)
 
 
 def _follow(
@@ -63,7 +64,8 @@ def _follow(
         return "FAILED", f"timeout of {plan.timeout:g} s in stage {state.stage}"
     except KeyboardInterrupt:
         child.kill()
-        return "KILLED", f"interrupted in stage {state.stage}"
+        if not state.done:
+            return "KILLED", f"interrupted in stage {state.stage}"
     if state.done:
         return "FINISHED", None
     ended = f"the engine's process ended by {child.ended_by} in stage {state.stage}"

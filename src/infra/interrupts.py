@@ -15,18 +15,17 @@ class Interrupts:
     no record while it is written. What was ignored before (``nohup``) stays ignored."""
 
     def __init__(self) -> None:
-        self._allowed, self._waiting = False, False
+        self.came = False  #: whether a signal came, heeded or not
+        self._allowed = False
 
     def __enter__(self) -> Self:
         heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._take) for number in heeded}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self._waiting and kind is None:
-            raise KeyboardInterrupt
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
@@ -35,17 +34,13 @@ class Interrupts:
         """
         self._allowed = True
         try:
-            if self._waiting:
-                self._interrupt()
+            if self.came:
+                raise KeyboardInterrupt
             yield
         finally:
             self._allowed = False
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        self._waiting = True
+        self.came = True
         if self._allowed:
-            self._interrupt()
-
-    def _interrupt(self) -> None:
-        self._waiting = False
-        raise KeyboardInterrupt
+            raise KeyboardInterrupt

@@ -42,8 +42,8 @@ class Job:
             self.code = max(self.code, 1)
         if cause:
             self.console.say(f"infra: {status}: {cause}")
-        print(outcome.path, flush=True)
-        if status == "KILLED":
+        self.console.out.print(str(outcome.path), soft_wrap=True)
+        if outcome.interrupted:
             raise KeyboardInterrupt
 
     def recover(self) -> None:

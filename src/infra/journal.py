@@ -4,6 +4,7 @@ The child appends with one system call a line (about 2 µs); the parent reads wh
 a JSON list: ``["token", ...]`` or ``[event, {...}]``.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -69,16 +70,15 @@ class State:
         return finished + (len(self._tokens) if self.stage == "generate" else 0)
 
     def apply(self, line: bytes) -> None:
-        """Take in one line; a line cut off by a crash is left out."""
-        try:
+        """Take in one line; one cut off by a crash, or of another version, is left out."""
+        with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError):
             event, *rest = json.loads(line)
-        except ValueError:
-            return
-        if event == "token":
-            self._tokens.append((rest[0], rest[1], rest[2]))
-            self._shown += rest[2]
-        else:
-            getattr(self, f"_on_{event}")(**rest[0])
+            if event == "token":
+                token, time, text = rest
+                self._tokens.append((token, time, text))
+                self._shown += text
+            else:
+                getattr(self, f"_on_{event}")(**rest[0])
 
     def taken_text(self) -> str:
         """The text that came since the last call, for people to watch."""

@@ -1,5 +1,8 @@
 """From a configuration to a plan: all that can be checked before an engine is touched."""
 
+import math
+import os
+
 from infra import machine, prompts, schema, tracking, weights
 from infra.errors import Refused, nearest
 from infra.plan import Load, Plan, Tools, Tracking, Weights
@@ -88,8 +91,12 @@ def _sampling(config: Config) -> Sampling:
         "max_tokens": (given.max_tokens >= 1, "at least 1"),
     }
     for key, (right, rule) in rules.items():
-        if not right:
+        if not (right and math.isfinite(getattr(given, key))):
             raise Refused(f"sampling.{key}={getattr(given, key)} must be {rule}.")
+    if "" in given.stop:
+        raise Refused("sampling.stop holds an empty string, which would stop nothing.")
+    if config.timeout is not None and not 0 < config.timeout < math.inf:
+        raise Refused(f"timeout={config.timeout} must be a number of seconds above 0.")
     if config.warmup < 0:
         raise Refused(f"warmup={config.warmup} must be at least 0.")
     return Sampling(**{**vars(given), "stop": tuple(given.stop)}, seed=config.seed)
@@ -115,6 +122,9 @@ def _check_load(load: schema.Load, model: Weights) -> None:
         value = getattr(load, key)
         if value is not None and value < 1:
             raise Refused(f"load.{key}={value} must be at least 1.")
+    cpus = os.cpu_count() or 1
+    if load.threads is not None and load.threads > cpus:
+        raise Refused(f"load.threads={load.threads} is more than the {cpus} CPUs of this machine.")
     context = load.context
     if context is not None and not 1 <= context <= (model.context or context):
         raise Refused(

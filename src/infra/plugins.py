@@ -18,7 +18,16 @@ import pluggy
 from infra import hookspecs
 from infra.errors import Refused, nearest
 
-NOUNS = ("infra_backends", "infra_parsers", "infra_metrics", "infra_tools")
+#: hook -> what each thing that it offers must have
+NEEDED = {
+    "infra_backends": (
+        "distributions", "extra", "formats", "quantizations", "prepare", "convert", "load",
+    ),
+    "infra_parsers": ("names", "family", "source", "think", "matches", "parse", "stream"),
+    "infra_metrics": ("compute", "unit", "better"),
+    "infra_tools": ("__call__",),
+}  # fmt: skip
+NOUNS = tuple(NEEDED)
 HERE = Path(__file__).parent
 
 
@@ -77,8 +86,8 @@ class Registry:
     def _ask(self, noun: str) -> Iterator[tuple[Found, Mapping[str, Any]]]:
         for plugin, hook in self._implementations(noun):
             try:
-                yield plugin, dict(hook())
-            except Exception as error:  # a stranger's code may raise anything
+                yield plugin, _checked(noun, dict(hook()))
+            except (Exception, SystemExit) as error:  # a stranger's code may do anything
                 broken = replace(plugin, error=f"{noun}: {error!r}")
                 self.found[self.found.index(plugin)] = broken
 
@@ -86,8 +95,8 @@ class Registry:
         """In the order in which the plugins were found; not called together as pluggy would,
         where one that raises hides the rest."""
         caller = getattr(self.manager.hook, hook)
-        functions = {impl.plugin_name: impl.function for impl in caller.get_hookimpls()}
-        return [(each, functions[each.name]) for each in self.found if each.name in functions]
+        found = {impl.plugin_name: _taking(impl) for impl in caller.get_hookimpls()}
+        return [(each, found[each.name]) for each in self.found if each.name in found]
 
     def names(self, noun: str) -> list[str]:
         return sorted(self.offers[noun])
@@ -122,13 +131,26 @@ class Registry:
         for plugin, hook in self._implementations("infra_recorded"):
             try:
                 hook(record=record, path=path)
-            except Exception as error:  # a stranger's code may raise anything
+            except (Exception, SystemExit) as error:  # a stranger's code may do anything
                 yield f"infra_recorded of {plugin.file} failed: {error!r}"
 
     def conf_dirs(self) -> list[Path]:
         """The conf/ folders that plugins bring."""
         folders = (Path(found.file).parent / "conf" for found in self.found)
         return sorted({folder for folder in folders if folder.is_dir()})
+
+
+def _taking(impl: pluggy.HookImpl) -> Callable[..., Any]:
+    """A hook that is given only the arguments it names, as pluggy does."""
+    return lambda **given: impl.function(*(given[name] for name in impl.argnames))
+
+
+def _checked(noun: str, offered: dict[str, Any]) -> dict[str, Any]:
+    for name, value in offered.items():
+        lacking = [each for each in NEEDED[noun] if not hasattr(value, each)]
+        if lacking:
+            raise TypeError(f"{name!r} lacks {', '.join(lacking)}")
+    return offered
 
 
 def bundled(name: str) -> Path:
@@ -189,7 +211,7 @@ def _register(
     try:
         module = load()
         manager.register(module, name)
-    except Exception as error:  # a broken plugin is listed, not fatal
+    except (Exception, SystemExit) as error:  # a broken plugin is listed, not fatal
         return Found(name, file, f"{type(error).__name__}: {error}")
     return Found(name, getattr(module, "__file__", None) or file)
 

@@ -25,6 +25,8 @@ def load(
     Raises:
         Refused: no prompts, no such file, or a line that is not a prompt.
     """
+    if limit is not None and limit < 1:
+        raise Refused(f"prompts.limit={limit} must be at least 1.")
     if prompt is not None:
         source, found = "prompt", [_question(prompt, _tools(tools) if tools else ())]
     elif file:
@@ -34,7 +36,18 @@ def load(
     if not found:
         raise Refused(f"There are no prompts in {source}.")
     rows = [to_row(each) for each in found]
+    _check_text(rows, source)
     return PromptSet(source, digest(rows), len(rows)), found
+
+
+def _check_text(rows: list[dict[str, Json]], source: str) -> None:
+    for row in rows:
+        try:
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise Refused(
+                f"{source}, prompt {row['id']!r} is not Unicode text: {error}."
+            ) from error
 
 
 def to_row(prompt: Prompt) -> dict[str, Json]:
@@ -49,7 +62,7 @@ def to_row(prompt: Prompt) -> dict[str, Json]:
 
 def write(path: Path, prompts: Iterable[Prompt]) -> None:
     """Write the prompts as JSON lines."""
-    write_atomic(path, "".join(json.dumps(to_row(p), ensure_ascii=False) + "\n" for p in prompts))
+    write_atomic(path, "".join(json.dumps(to_row(p)) + "\n" for p in prompts))
 
 
 def read(path: Path) -> list[Prompt]:
@@ -59,7 +72,7 @@ def read(path: Path) -> list[Prompt]:
 
 def _read(path: Path, limit: int | None) -> Iterator[Prompt]:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"The prompts file {path} cannot be read: {error}.") from error
     numbered = [(n, line) for n, line in enumerate(lines, 1) if line.strip()]
@@ -91,13 +104,14 @@ def from_row(row: Json, name: str) -> Prompt:
 
 
 def _are_messages(value: Json) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(
-            isinstance(m, dict) and isinstance(m.get("role"), str) and "content" in m for m in value
-        )
-    )
+    return isinstance(value, list) and bool(value) and all(_is_message(each) for each in value)
+
+
+def _is_message(value: Json) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("role"), str):
+        return False
+    only_calls = value.get("content") is None and "tool_calls" in value
+    return isinstance(value.get("content"), str | list) or only_calls
 
 
 def _checked_tools(value: Json) -> tuple[dict[str, Json], ...]:
@@ -134,6 +148,6 @@ def _question(text: str, tools: tuple[dict[str, Json], ...]) -> Prompt:
 def _tools(file: str) -> tuple[dict[str, Json], ...]:
     path = located(file)
     try:
-        return _checked_tools(json.loads(path.read_text(encoding="utf-8")))
+        return _checked_tools(json.loads(path.read_text(encoding="utf-8-sig")))
     except (OSError, ValueError) as error:
         raise Refused(f"The tools file {path} cannot be used: {error}.") from error

@@ -25,13 +25,11 @@ def with_metrics(record: Record, registry: Registry) -> Record:
         metric = offer.value
         try:
             measure = metric.compute(record)
-        except Exception as error:  # a stranger's code may raise anything
+            if measure is not None:
+                value, n = float(measure.value), int(measure.n)
+                found[name] = {"value": value, "n": n, "unit": metric.unit, "better": metric.better}
+        except (Exception, SystemExit) as error:  # a stranger's code may do anything
             notes.append(f"metric {name} of {offer.plugin.file} failed: {error!r}")
-            continue
-        if measure is not None:
-            found[name] = {
-                "value": measure.value, "n": measure.n, "unit": metric.unit, "better": metric.better
-            }  # fmt: skip
     return replace(record, metrics=found, notes=tuple(notes))
 
 
@@ -85,7 +83,7 @@ def _lines(record: Record) -> Iterator[str]:
     for phase, generations in (("warmup", record.warmup), ("generate", record.generations)):
         for each in generations:
             row = dataclasses.asdict(each) | {"prompt": to_row(each.prompt), "phase": phase}
-            yield json.dumps(row, ensure_ascii=False) + "\n"
+            yield json.dumps(row) + "\n"
 
 
 def read(folder: Path) -> Record:

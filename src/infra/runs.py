@@ -100,7 +100,8 @@ def lock(folder: Path) -> filelock.BaseFileLock:
 
 def folders() -> list[Path]:
     """All run folders, the oldest first."""
-    return sorted(path.parent for path in root().glob(f"*/{PLAN}"))
+    found = (path.parent for path in root().glob(f"*/{PLAN}"))
+    return sorted(folder for folder in found if (folder / JOB).exists())
 
 
 def find(name: str) -> Path:

@@ -26,7 +26,15 @@ def entries() -> list[Model]:
     """The choices of the group ``model``, bundled ones first."""
     folders = [bundled("conf"), *registry().conf_dirs(), Path.cwd() / "conf"]
     files = {file.stem: file for folder in folders for file in sorted(folder.glob("model/*.yaml"))}
-    return [Model(**yaml.safe_load(file.read_text())) for file in files.values()]
+    return [model for file in files.values() if (model := _read(file))]
+
+
+def _read(file: Path) -> Model | None:
+    """A file of somebody else's conf/ may be anything."""
+    try:
+        return Model(**yaml.safe_load(file.read_text()))
+    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return None
 
 
 def _there(model: Model) -> str:

@@ -41,17 +41,23 @@ def read(folders: Iterable[Path]) -> Iterable[tuple[str, dict[str, Json]]]:
     """Name and record.json of each finished run."""
     for folder in folders:
         try:
-            yield folder.name, json.loads((folder / RECORD).read_text())
-        except (OSError, ValueError):
+            data = json.loads((folder / RECORD).read_text())
+            known = {key: data[key] for key in ("plan", "metrics", "status")}
+            yield folder.name, {**known, "plan": {**data["plan"], **_brief(data["plan"])}}
+        except (OSError, ValueError, KeyError, TypeError):
             continue
 
 
 def table(found: list[tuple[str, dict[str, Json]]]) -> Table:
     """One row a run."""
-    axes = [dict(_flat(_brief(data["plan"]))) for _, data in found]
+    axes = [
+        {k: v for k, v in _flat(data["plan"]) if k.split(".")[0] not in HIDDEN} for _, data in found
+    ]
     varying = differing(axes)
     metrics = [m for m in METRICS if any(m in data["metrics"] for _, data in found)]
-    result = Table("run", "status", *varying, *metrics, box=None, header_style="bold")
+    result = Table(box=None, header_style="bold")
+    for column in ("run", "status", *varying, *metrics):
+        result.add_column(column, no_wrap=column == "run")
     for (name, data), axis in zip(found, axes, strict=True):
         cells = [value(data["metrics"].get(metric)) for metric in metrics]
         result.add_row(name, data["status"], *(str(axis.get(k, "")) for k in varying), *cells)
