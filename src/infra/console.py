@@ -181,4 +181,5 @@ def shown(value: Json, unit: str) -> str:
         return f"{value:.1%}"
     if unit == "s":
         return f"{value * 1000:,.1f} ms" if abs(value) < 1 else f"{value:,.2f} s"
-    return f"{value:,.4g} {unit}".strip()
+    number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{number} {unit}".strip()
