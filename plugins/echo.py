@@ -7,16 +7,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from infra import hookimpl
 from infra.errors import Refused
 from infra.plan import Plan
 from infra.types import Facts, Prompt, Sampling, Token
 
 if TYPE_CHECKING:
+    import numpy as np
     from llguidance import LLTokenizer
+    from numpy.typing import NDArray
 
     from infra.matcher import Matcher
 
@@ -53,13 +52,15 @@ class EchoEngine:
         raise Refused("backend=echo repeats what it is told and cannot be constrained.")
 
     def distribution(
-        self, logits: NDArray[np.float32], history: Sequence[int], sampling: Sampling
-    ) -> NDArray[np.float32]:
-        chosen = np.zeros_like(logits)
+        self, logits: "NDArray[np.float32]", history: Sequence[int], sampling: Sampling
+    ) -> "NDArray[np.float32]":
+        chosen = logits * 0
         chosen[logits.argmax()] = 1
         return chosen
 
-    def logprobs(self, ids: Sequence[int]) -> NDArray[np.float32]:
+    def logprobs(self, ids: Sequence[int]) -> "NDArray[np.float32]":
+        import numpy as np
+
         return np.zeros(len(ids) - 1, np.float32)
 
     def device_memory(self) -> int | None:

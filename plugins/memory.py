@@ -39,9 +39,10 @@ def device_memory(record: Record) -> Measure | None:
 
 @metric("bytes", "lower")
 def disk_read(record: Record) -> Measure | None:
-    """Bytes fetched from storage after the import; what the page cache holds is not fetched."""
+    """Bytes fetched from storage after the import or, where a loaded model was reused, since then;
+    what the page cache holds is not fetched."""
     end = _last(record.stages, "read")
-    before = _last(_named(record, "import"), "read") or 0
+    before = _last([*_named(record, "import"), *_named(record, "reuse")], "read") or 0
     return None if end is None else Measure(end - before)
 
 

@@ -8,6 +8,7 @@ over each request, our ``tpot`` (https://docs.nvidia.com/nim/benchmarking/llm/la
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from statistics import quantiles
 
 from infra import hookimpl
 from infra.types import Generation, Measure, Metric, Record, metric
@@ -96,13 +97,17 @@ def _stage_seconds(name: str, meaning: str) -> Metric:
 
 def _percentile(samples: Callable[[Record], list[float]], percent: int) -> Metric:
     def compute(record: Record) -> Measure | None:
-        import numpy as np
-
         values = samples(record)
-        return Measure(float(np.percentile(values, percent)), len(values)) if values else None
+        return Measure(_quantile(values, percent), len(values)) if values else None
 
     compute.__doc__ = f"{samples.__doc__} Percentile {percent}, linear between neighbours."
     return metric("s", "lower")(compute)
+
+
+def _quantile(values: list[float], percent: int) -> float:
+    if len(values) == 1:
+        return values[0]
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
 def _per_token(answer: Generation) -> float | None:

@@ -2,9 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,20 @@ from typing import Any
 import pytest
 
 from infra.plugins import bundled
+from trouble import PLUGIN
 
 TINY = bundled("plugins") / "tiny_moe"
 GGUF = TINY / "weights" / "tiny-moe-f16.gguf"
 
 
+#: starts ``python -m infra`` with these arguments, and variables, and leaves it running
+Begin = Callable[..., subprocess.Popen[str]]
+
 #: modules that run whole engines; they come last
-SLOW = (
-    "test_survival", "test_engines_run", "test_constraint_run", "test_tiny_moe", "test_agreement",
-)  # fmt: skip
+SLOW = """
+    test_oom test_sweep test_sweep_tracking test_survival test_sweep_survival test_ablations test_engines_run
+    test_constraint_run test_tiny_moe test_agreement
+""".split()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,6 +60,12 @@ class Done:
         return Path(self.out.strip().splitlines()[-1]).parent
 
 
+def ended(process: subprocess.Popen[str]) -> Done:
+    """What a command that was left running has become."""
+    out, err = process.communicate(timeout=60)
+    return Done(process.returncode, out, err)
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory with its own runs/; the cache is shared by the session."""
@@ -81,3 +93,35 @@ def infra(home: Path) -> Callable[..., Done]:
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def plugins(home: Path) -> dict[str, str]:
+    """Variables that make ``backend=troubled`` known."""
+    folder = home / "plugins"
+    folder.mkdir()
+    (folder / "troubled.py").write_text(PLUGIN)
+    return {"INFRA_PLUGINS": str(folder)}
+
+
+@pytest.fixture
+def begin(home: Path, plugins: dict[str, str]) -> Iterator[Begin]:
+    """Start ``python -m infra`` and leave it running; whatever stays is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home,
+            env={**os.environ, **plugins, **variables}, process_group=0,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    # tests may run in the background of a shell, which makes its jobs ignore Ctrl-C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield run
+    signal.signal(signal.SIGINT, before)
+    for process in started:
+        process.kill()
+        process.communicate()

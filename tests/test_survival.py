@@ -5,106 +5,25 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
 
-from conftest import Done
+from conftest import Begin, Done, ended
+from trouble import until
 
+Start = Callable[..., subprocess.Popen[str]]
 STAGES = ["import", "load", "warmup", "generate", "parse"]
-PLUGIN = """
-import os, time
-from infra import hookimpl
-from infra_plugins.echo import Echo, EchoEngine
-
-def trouble(stage):
-    kind, _, at = os.environ.get("TROUBLE", "").partition(":")
-    if at == stage and kind == "hang":
-        time.sleep(600)
-    if at == stage and kind == "abort":
-        os.abort()
-    if at == stage and kind == "raise":
-        raise RuntimeError("the engine broke")
-
-class Engine(EchoEngine):
-    asked = 0
-    def generate(self, ids, sampling, matcher=None):
-        self.asked += 1
-        for n, token in enumerate(super().generate(ids, sampling)):
-            if n == 2:
-                trouble("warmup" if self.asked == 1 else "generate")
-            yield token
-
-class Backend(Echo):
-    def prepare(self, plan):
-        trouble("import")
-    def load(self, plan):
-        trouble("load")
-        return Engine(plan)
-
-@hookimpl
-def infra_backends():
-    return {"troubled": Backend()}
-
-@hookimpl
-def infra_stage(stage, plan):
-    if stage == "parse":
-        trouble("parse")
-    yield
-"""
 RUN = ("backend=troubled", "tracking=none", "prompts.limit=2")
 
 
 @pytest.fixture
-def plugins(home: Path) -> dict[str, str]:
-    folder = home / "plugins"
-    folder.mkdir()
-    (folder / "troubled.py").write_text(PLUGIN)
-    return {"INFRA_PLUGINS": str(folder)}
-
-
-@pytest.fixture
-def start(home: Path, plugins: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start ``python -m infra`` and leave it running; whatever stays is an error."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(trouble: str, *arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "infra", *RUN, *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home,
-            env={**os.environ, **plugins, "TROUBLE": trouble}, process_group=0,
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-Found = TypeVar("Found")
-
-
-@pytest.fixture(autouse=True)
-def _heed_signals() -> Iterator[None]:
-    """Tests may run in the background of a shell, which makes its jobs ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def until(look: Callable[[], Found | None]) -> Found:
-    """What ``look`` gives once it gives something."""
-    for _ in range(600):
-        if (found := look()) is not None:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("nothing came")
+def start(begin: Begin) -> Start:
+    """Start one troubled run."""
+    return lambda trouble, *arguments: begin(*RUN, *arguments, TROUBLE=trouble)
 
 
 def child_in(stage: str, home: Path, parent: int) -> psutil.Process:
@@ -122,11 +41,6 @@ def child_in(stage: str, home: Path, parent: int) -> psutil.Process:
         return children[0] if children and begun and at_work else None
 
     return until(look)
-
-
-def ended(process: subprocess.Popen[str]) -> Done:
-    out, err = process.communicate(timeout=60)
-    return Done(process.returncode, out, err)
 
 
 def tokens(folder: Path) -> int:
@@ -189,13 +103,6 @@ def test_a_run_that_hangs_ends_at_its_timeout(start: Any) -> None:
     done = ended(start("hang:generate", "timeout=3"))
     assert (done.code, done.record["status"]) == (1, "FAILED")
     assert "timeout of 3 s in stage generate" in done.record["cause"]
-
-
-def test_a_sweep_goes_on_after_a_failure(start: Any) -> None:
-    done = ended(start("raise:load", "-m", "sampling.max_tokens=3,4", "backend=troubled,echo"))
-    records = [json.loads(Path(p).read_text()) for p in done.out.splitlines() if p[:1] == "/"]
-    assert done.code == 1
-    assert sorted(record["status"] for record in records) == ["FAILED"] * 2 + ["FINISHED"] * 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting needs root")

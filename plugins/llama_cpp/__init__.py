@@ -35,6 +35,10 @@ class LlamaCppBackend:
         """Quantize the file, unless that was done before."""
         quantized.ensure(plan)
 
+    def file_of(self, plan: Plan) -> Path:
+        """As in ``infra.protocols.Converter``."""
+        return quantized.file_of(plan)
+
     def load(self, plan: Plan) -> Engine:
         """As in ``infra.protocols.Backend``.
 
@@ -43,7 +47,7 @@ class LlamaCppBackend:
         """
         from .engine import LlamaCppEngine
 
-        return LlamaCppEngine(plan, quantized.file_of(plan))
+        return LlamaCppEngine(plan, self.file_of(plan))
 
 
 @hookimpl

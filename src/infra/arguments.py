@@ -33,6 +33,10 @@ def prepared(arguments: list[str]) -> list[str]:
     if parsed.shell_completion:
         _check_completion(parsed.overrides)
     flags = [each for each in arguments if each not in (*parsed.overrides, "--")]
+    if not parsed.multirun and any(
+        re.match(r"\+?repeats=(?!1$)", each) for each in parsed.overrides
+    ):
+        flags.append("--multirun")
     return [_quoted(each) for each in parsed.overrides] + flags
 
 
@@ -51,6 +55,8 @@ def _check(parsed: Any) -> None:
             "--experimental-rerun reads what Hydra keeps of a run, and infra keeps plan.yaml."
         )
     for each in parsed.overrides:
+        if re.match(r"\+?ablation=.*,", each):
+            raise Refused(f"{each} names several files: run one ablation at a time.")
         if each[:1] in ("", "="):
             raise Refused(f"The argument {each!r} has no key: write KEY=VALUE.")
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from infra.errors import InfraError, Refused, nearest
 from infra.files import readable
+from infra.interrupts import INTERRUPTED
 
 #: verb -> (module, what it does); the module has ``main(arguments) -> exit code``
 VERBS = {
     "results": ("infra.verbs.results", "a table of the runs in runs/, only what differs"),
+    "report": ("infra.verbs.report", "a page with the answers of a sweep, or of any runs"),
     "show": ("infra.verbs.show", "one run: its answers, metrics and facts"),
     "models": ("infra.verbs.models", "the models that can be chosen, and what is on this disk"),
     "plugins": ("infra.verbs.inventory", "what is registered, by whom, and what failed"),
@@ -28,7 +30,6 @@ VERBS = {
 #: verbs that take no arguments
 ALONE = {"models", "plugins", "doctor"}
 HELP = {"--help", "-h"}
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

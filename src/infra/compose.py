@@ -5,28 +5,26 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
 from infra import runs
 from infra.arguments import OPTIONAL, prepared
 from infra.errors import Refused, nearest
-from infra.plugins import Registry, bundled
+from infra.plugins import Registry, bundled, registry
 from infra.schema import Config
 from infra.sentences import sentence
 from infra.vocabulary import files, hydra_keys, known_keys
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-def run(
-    arguments: list[str],
-    registry: Registry,
-    job: Callable[[Config], None],
-    refused: Callable[[str], None],
-) -> None:
-    """Compose the configuration of ``arguments`` and call ``job``: once, or for each of a sweep.
 
-    ``refused`` gets a sentence for a configuration that lacks a value; the sweep goes on.
+def run(arguments: list[str], task: Callable[["DictConfig"], Any]) -> None:
+    """Compose the configuration of ``arguments`` and call ``task``: once, or for each of a sweep.
+
+    ``task`` is a module's own function, so that a worker finds it by its name.
 
     Raises:
         Refused: an argument that Hydra does not take.
@@ -34,27 +32,30 @@ def run(
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ["INFRA_RUNS"] = str(runs.root())
     import hydra
-    from hydra.core.hydra_config import HydraConfig
     from hydra.core.plugins import Plugins
-    from omegaconf import DictConfig, OmegaConf
+
+    _store_schema(registry())
+    Plugins.instance().register(_search_path())
+    main = hydra.main(config_path=str(bundled("conf")), config_name="config", version_base="1.3")
+    with _argv(prepared(arguments)), _sentences(registry()):
+        main(task)()
+
+
+def typed(config: "DictConfig", hydra: Any) -> Config:
+    """The configuration as the schema has it; ``hydra`` is Hydra's own part.
+
+    Raises:
+        Refused: a key that nothing reads, a missing value or a wrong one.
+    """
+    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    _store_schema(registry)
-    Plugins.instance().register(_search_path(registry))
-
-    @hydra.main(config_path=str(bundled("conf")), config_name="config", version_base="1.3")
-    def main(config: DictConfig) -> None:
-        try:
-            _check_keys(OmegaConf.to_container(config))
-            _check_hydra_keys(OmegaConf.to_container(HydraConfig.get(), resolve=False))
-            typed = cast("Config", OmegaConf.to_object(config))
-        except (OmegaConfBaseException, Refused) as error:
-            refused(sentence(error, registry))
-        else:
-            job(typed)
-
-    with _argv(prepared(arguments)), _sentences(registry):
-        main()
+    try:
+        _check_keys(OmegaConf.to_container(config))
+        _check_hydra_keys(OmegaConf.to_container(hydra, resolve=False))
+        return cast("Config", OmegaConf.to_object(config))
+    except OmegaConfBaseException as error:
+        raise Refused(sentence(error, registry())) from error
 
 
 def _check_keys(config: Any) -> None:
@@ -103,14 +104,14 @@ def _store_schema(registry: Registry) -> None:
         store.store(group=group, name="null", node={}, package="_global_")
 
 
-def _search_path(registry: Registry) -> type:
+def _search_path() -> type:
     """Adds the conf/ folders of plugins and the user's own ./conf to Hydra's search path."""
     from hydra.core.config_search_path import ConfigSearchPath
     from hydra.plugins.search_path_plugin import SearchPathPlugin
 
     class PluginFolders(SearchPathPlugin):
         def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-            for folder in (*registry.conf_dirs(), Path.cwd() / "conf"):
+            for folder in (*registry().conf_dirs(), Path.cwd() / "conf"):
                 if folder.is_dir() and folder != bundled("conf"):
                     search_path.append("infra", f"file://{folder}")
 

@@ -47,6 +47,8 @@ class Console:
         self.err = Stream(stderr=True, highlight=False, markup=False)
         width = None if sys.stdout.isatty() else WIDE
         self.out = Stream(highlight=False, markup=False, width=width)
+        self.below: RenderableType | None = None  #: shown under the view of a run: a sweep's bar
+        self.quiet = False  #: a worker's, whose runs are shown by the process that leads the sweep
 
     def warn(self, problem: str | None) -> None:
         """Show a warning; ``None`` is none."""
@@ -60,7 +62,9 @@ class Console:
     @contextmanager
     def live(self, plan: Plan) -> Iterator["View"]:
         """A view of a run: redrawn in place on a terminal, else one line a stage."""
-        view = View(plan, self.say, redrawn=self.err.is_terminal)
+        say = (lambda _: None) if self.quiet else self.say
+        redrawn = self.err.is_terminal and not self.quiet
+        view = View(plan, say, redrawn, self.below)
         if not view.redrawn:
             yield view
             return
@@ -85,9 +89,15 @@ class View:
     What cannot wait to be redrawn is said: functions that run and, without a terminal, stages.
     """
 
-    def __init__(self, plan: Plan, say: Callable[[str], None], redrawn: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        say: Callable[[str], None],
+        redrawn: bool,
+        below: RenderableType | None = None,
+    ) -> None:
         self.plan, self.text = plan, ""
-        self.say, self.redrawn = say, redrawn
+        self.say, self.redrawn, self.below = say, redrawn, below
         self.state: State | None = None
         self.sample: dict[str, float] = {}
         self._told = 0
@@ -99,7 +109,7 @@ class View:
         for event in state.happened[self._told :]:
             if isinstance(event, Result):
                 self.say(happening(event))
-            elif not self.redrawn:
+            elif not self.redrawn and self.below is None:
                 self.say(f"{event.name:<10} {event.seconds:8.2f} s")
         self._told = len(state.happened)
         if not self.redrawn:
@@ -117,7 +127,8 @@ class View:
         lines = [Text(f"✓ {s.name:<9}{s.seconds:8.2f} s", "green") for s in self.state.stages]
         if not self.state.done:
             lines.append(Text(f"… {self.state.stage:<9} {self._rates()}", "bold"))
-        return Group(*lines, Text(self.text.replace("\n", " "), "dim"))
+        running = Text(self.text.replace("\n", " "), "dim")
+        return Group(*lines, running, *([self.below] if self.below else []))
 
     def _rates(self) -> str:
         done = self.state.generations[-1].index + 1 if self.state and self.state.generations else 0
@@ -135,7 +146,7 @@ def answers(record: Record) -> Tree:
     """Each prompt with its answers, its calls and their results, and ✓ or ✗ where something was
     expected."""
     prompts = [list(rounds) for _, rounds in groupby(record.generations, lambda each: each.index)]
-    tree = Tree(Text(f"{len(prompts)} prompts", style="bold"))
+    tree = Tree(Text(f"{len(prompts)} prompt{'s' * (len(prompts) != 1)}", style="bold"))
     for rounds in prompts[:MOST_PROMPTS]:
         _add(tree, rounds)
     if (rest := len(prompts) - MOST_PROMPTS) > 0:

@@ -1,18 +1,21 @@
 """One run, from plan to published record: the parent's side."""
 
+import signal
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from infra import machine, record, runs, tracking
 from infra.clock import Clock
+from infra.conditions import counters, flags, oom, pagecache
 from infra.console import Console
 from infra.errors import Refused
 from infra.interrupts import Interrupts
-from infra.isolate import Child
+from infra.isolate import Child, Hosts
 from infra.journal import State
 from infra.plan import Plan, to_json
-from infra.plugins import Registry
+from infra.plugins import registry
 from infra.types import Prompt, Record
 
 
@@ -22,36 +25,61 @@ class Outcome(NamedTuple):
     record: Record
     path: Path
     interrupted: bool  #: somebody asked to stop, whether or not the run was done by then
+    crashed: bool = False  #: the engine's process ended by itself
 
 
-def execute(plan: Plan, prompts: list[Prompt], registry: Registry, console: Console) -> Outcome:
-    """Run ``plan`` in a child, write its record, publish it.
+def execute(
+    plan: Plan,
+    prompts: list[Prompt],
+    console: Console,
+    hosts: Hosts,
+    remarks: tuple[str, ...] = (),
+) -> Outcome:
+    """Run ``plan`` in a child, write its record, with ``remarks`` among its notes, and publish it.
 
     Raises:
-        Refused: the child found that the plan cannot run here; nothing is left of it.
+        Refused: the child found that the plan cannot run here, and it is no part of a sweep;
+            nothing is left of it.
     """
-    clock, started = Clock(), time.time()
+    clock, state = Clock(), State(prompts)
+    told: dict[str, Any] = {"plan": to_json(plan), "started": time.time(), "machine": _machine()}
     with Interrupts() as interrupts, runs.opened(plan, prompts, clock) as folder:
-        state = State(prompts)
-        with Child(folder, clock, state) as child:
+        if plan.cache == "cold":
+            hosts.close()  # pages that a live process has mapped are not dropped
+        pagecache.prepare(plan)
+        before, killed = counters.read(), oom.kills()
+        with hosts.child(plan, folder, clock, state) as child:
             status, cause = _follow(child, plan, console, interrupts)
-        if state.refused:
+        if state.refused and not plan.sweep:
             _remove(folder)
             raise Refused(state.refused)
+        crashed = child.died and not state.over
+        if crashed and child.ended == -signal.SIGKILL and oom.kills() > killed:
+            cause = f"{cause}: the system killed it for lack of memory"
+        told["cache"] = cache = pagecache.found(plan, state.stages)
+        told["flags"] = flags.between(before, counters.read(), state.generations, cache)
         found = record.from_state(
-            state, plan=to_json(plan), status=status, cause=cause, started=started,
-            samples=tuple(child.samples.rows), machine=_machine(),
+            state, status=status, cause=cause, samples=tuple(child.samples.rows), **told
+        )
+        found = replace(found, notes=(*remarks, *found.notes))
+        return Outcome(*_kept(found, folder, plan, console), interrupts.came, crashed)
+
+
+def refuse(plan: Plan, sentence: str, console: Console) -> Outcome:
+    """The record of a run of a sweep that cannot be; nothing was loaded."""
+    clock, started = Clock(), time.time()
+    with Interrupts() as interrupts, runs.opened(plan, [], clock) as folder:
+        found = record.from_state(
+            State([]), plan=to_json(plan), status="FAILED", cause=f"refused: {sentence}",
+            started=started, machine=_machine(),
         )  # fmt: skip
-        found = record.with_metrics(found, registry)
-        path = record.write(found, folder)
-        _afterwards(found, path, plan, registry, console)
-    return Outcome(found, path, interrupts.came)
+        return Outcome(*_kept(found, folder, plan, console), interrupts.came)
 
 
 def _follow(
     child: Child, plan: Plan, console: Console, interrupts: Interrupts
 ) -> tuple[str, str | None]:
-    """Status and cause of the run, once the child has ended."""
+    """Status and cause of the run, once it is over."""
     state = child.state
     try:
         with interrupts.allowed():
@@ -68,17 +96,20 @@ def _follow(
             return "KILLED", f"interrupted in {state.place}"
     if state.done:
         return "FINISHED", None
+    if state.refused:
+        return "FAILED", f"refused: {state.refused}"
     ended = f"the engine's process ended by {child.ended_by} in {state.place}"
     return "FAILED", state.failed or ended
 
 
-def _afterwards(
-    found: Record, path: Path, plan: Plan, registry: Registry, console: Console
-) -> None:
-    """Tell plugins and MLflow; whatever fails here is a warning."""
-    for problem in registry.recorded(found, str(path)):
+def _kept(found: Record, folder: Path, plan: Plan, console: Console) -> tuple[Record, Path]:
+    """Measure it, write it, tell plugins and MLflow; what fails after writing is a warning."""
+    found = record.with_metrics(found, registry())
+    path = record.write(found, folder)
+    for problem in registry().recorded(found, str(path)):
         console.warn(problem)
     console.warn(tracking.publish(found, path.parent, plan.tracking))
+    return found, path
 
 
 def _machine() -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP, held back until a moment that can take them."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +8,17 @@ from types import FrameType
 from typing import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: the program's exit code after Ctrl-C
+INTERRUPTED = 130
 
 
 class Interrupts:
     """``with Interrupts() as interrupts``: a signal is a KeyboardInterrupt inside
     ``interrupts.allowed()`` and waits elsewhere, so that no child is lost while it is started and
-    no record while it is written. What was ignored before (``nohup``) stays ignored."""
+    no record while it is written. What was ignored before (``nohup``) stays ignored. A second
+    Ctrl-C ends the program at once: what is not written yet is recovered from the journal."""
+
+    presses = 0  #: of Ctrl-C, in this process
 
     def __init__(self) -> None:
         self.came = False  #: whether a signal came, heeded or not
@@ -42,5 +48,8 @@ class Interrupts:
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         self.came = True
+        Interrupts.presses += number == signal.SIGINT
+        if Interrupts.presses > 1:
+            os._exit(INTERRUPTED)
         if self._allowed:
             raise KeyboardInterrupt

@@ -1,13 +1,16 @@
-"""The child process, seen from the parent: started, watched at most four times a second, ended."""
+"""The child process, seen from the parent: started, told what to do, watched, ended or kept."""
 
 import contextlib
 import os
+import queue
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +19,9 @@ import psutil
 from infra import gpu, memory
 from infra.clock import Clock
 from infra.journal import Reader, State
+from infra.plan import Plan
 
+#: seconds between two looks at a child at work
 TICK = 0.25
 #: samples kept of a run; every second one is dropped when there are more
 MOST_SAMPLES = 240
@@ -38,56 +43,100 @@ class Samples:
             self.rows, self._every = self.rows[::2], self._every * 2
 
 
-class Child:
-    """One ``python -m infra.pipeline``; ``with`` it, and no process is left behind."""
+class Process:
+    """One ``python -m infra.host``, which runs one folder after another. It rings a bell, a
+    pipe that ends with it, whenever its parent should look at the journal."""
 
-    def __init__(self, folder: Path, clock: Clock, state: State) -> None:
-        self.folder, self.clock, self.state = folder, clock, state
+    def __init__(self, folder: Path) -> None:
+        self.bell, ring = os.pipe()
+        command = [sys.executable, "-m", "infra.host", str(folder), str(ring)]
+        with (folder / "child.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, process_group=0,
+                pass_fds=[ring],
+            )  # fmt: skip
+        os.close(ring)
+        self.pid = self._process.pid
+
+    def say(self, line: str) -> None:
+        """Write one line to its stdin; one that has ended does not hear it."""
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+
+    def listen(self, within: float) -> bool:
+        """Wait for the bell; whether the process has ended."""
+        readable, _, _ = select.select([self.bell], [], [], within)
+        return bool(readable) and not os.read(self.bell, 64)
+
+    def end(self) -> int:
+        """Kill it where it still runs; gives its exit code, negative for a signal."""
+        with contextlib.suppress(BrokenPipeError), self._process:
+            if self._process.poll() is None:
+                self._process.kill()
+        with contextlib.suppress(OSError):
+            os.close(self.bell)
+        return self._process.returncode
+
+
+class Thread:
+    """The same inside this process, for debuggers and profilers. It cannot be killed: what is ended
+    goes on unheard until the program ends."""
+
+    def __init__(self, folder: Path) -> None:
+        from infra.host import Host  # noqa: PLC0415  # with all that a child needs
+
+        self.bell, ring = os.pipe()
+        self.pid = os.getpid()
+        self._orders: queue.SimpleQueue[str] = queue.SimpleQueue()
+        host = Host(ring, self._orders.get)
+        threading.Thread(target=host.serve, args=(folder,), daemon=True).start()
+
+    def say(self, line: str) -> None:
+        """As ``Process.say``."""
+        self._orders.put(line)
+
+    def listen(self, within: float) -> bool:
+        """As ``Process.listen``; it never ends by itself."""
+        if select.select([self.bell], [], [], within)[0]:
+            os.read(self.bell, 64)
+        return False
+
+    def end(self) -> int:
+        """Nothing can be done."""
+        return 0
+
+
+class Child:
+    """One run in a process that holds, or will hold, its engine."""
+
+    def __init__(self, process: Process | Thread, folder: Path, clock: Clock, state: State) -> None:
+        self.process, self.folder, self.clock, self.state = process, folder, clock, state
         self.samples = Samples()
+        self.ended: int | None = None  #: exit code, once the process is gone
+        self.died = False  #: whether it ended by itself
         self._reader = Reader(folder)
 
-    def __enter__(self) -> "Child":
-        command = [sys.executable, "-m", "infra.pipeline", str(self.folder)]
-        with (self.folder / "child.log").open("wb") as log:
-            self.process = psutil.Popen(  # waits without polling, unlike subprocess
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, process_group=0
-            )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        assert self.process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-
     def kill(self) -> None:
-        """End the child at once and take in what it had written."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+        """End the process at once and take in what it had written."""
+        if self.ended is None:
+            self.ended = self.process.end()
         self._read()
 
     def go(self) -> None:
-        """Let the child begin to load; it waits once its engine is imported."""
-        assert self.process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(b"go\n")
-            self.process.stdin.flush()
+        """Let the child, if it still is, begin to load; it waits once its engine is imported."""
+        if self.ended is None:
+            self.process.say("go")
 
     def watch(self, seen: Callable[[State, dict[str, float]], None], timeout: float | None) -> None:
-        """Follow the child until it ends; ``seen`` is called after each look.
+        """Follow the run until it is over; ``seen`` is called after each look.
 
         Raises:
-            TimeoutError: it took more than ``timeout`` seconds; it is killed.
+            TimeoutError: it took more than ``timeout`` seconds; the child is killed.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._ended():
-            self._read()
+        for _ in self._looks(timeout, lambda: self.state.over):
             seen(self.state, self._sample())
-            if deadline is not None and time.monotonic() > deadline:
-                self.kill()
-                raise TimeoutError
-        self._read()
         seen(self.state, {})
 
     def wait_ready(self, timeout: float | None) -> None:
@@ -96,29 +145,30 @@ class Child:
         Raises:
             TimeoutError: as ``watch``.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not (self.state.ready or self._ended(0.02)):
-            self._read()
-            if deadline is not None and time.monotonic() > deadline:
-                self.kill()
-                raise TimeoutError
-        self._read()
+        for _ in self._looks(timeout, lambda: self.state.ready or self.state.over):
+            pass
 
     @property
     def ended_by(self) -> str:
         """How the process ended, e.g. ``SIGKILL`` or ``exit code 1``."""
-        code = self.process.returncode
+        code = self.ended or 0
         if code == os.EX_IOERR:
             free = shutil.disk_usage(self.folder).free
             return f"a failed write to {self.folder}, where {free:,} bytes are free"
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
-    def _ended(self, within: float = TICK) -> bool:
-        try:
-            self.process.wait(within)
-        except psutil.TimeoutExpired:
-            return False
-        return True
+    def _looks(self, timeout: float | None, over: Callable[[], bool]) -> Iterator[None]:
+        """One item a look, until ``over`` or the end of the process."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        self._read()
+        while self.ended is None and not over():
+            if self.process.listen(TICK):
+                self.ended, self.died = self.process.end(), True
+            self._read()
+            yield
+            if deadline is not None and time.monotonic() > deadline and not over():
+                self.kill()
+                raise TimeoutError
 
     def _read(self) -> None:
         for line in self._reader.lines():
@@ -136,3 +186,39 @@ class Child:
             row["gpu"] = busy
         self.samples.add(row)
         return row
+
+
+class Hosts:
+    """Starts child processes, and keeps the last one for a run that loads the same."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[str, Process] | None = None
+
+    @contextlib.contextmanager
+    def child(self, plan: Plan, folder: Path, clock: Clock, state: State) -> Iterator[Child]:
+        """A child for one run; no process is left behind but one that is kept."""
+        child = Child(self._process(plan, folder), folder, clock, state)
+        try:
+            yield child
+        finally:
+            kept = plan.isolation == "reuse" and state.done and child.ended is None
+            if kept and isinstance(child.process, Process):
+                self._kept = (plan.load_key, child.process)
+            else:
+                child.kill()
+
+    def close(self) -> None:
+        """End the process that was kept, if any."""
+        if self._kept:
+            self._kept[1].end()
+        self._kept = None
+
+    def _process(self, plan: Plan, folder: Path) -> Process | Thread:
+        kept, self._kept = self._kept, None
+        if kept:
+            key, process = kept
+            if plan.isolation == "reuse" and key == plan.load_key and not process.listen(0):
+                process.say(str(folder))
+                return process
+            process.end()
+        return Thread(folder) if plan.isolation == "none" else Process(folder)

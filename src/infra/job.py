@@ -1,52 +1,164 @@
-"""Experiments from the command line: one run, or each of a sweep."""
+"""What Hydra calls for each run, here or on a worker."""
+
+import functools
+import math
+import time
+from typing import TYPE_CHECKING, Any
 
 from infra import compose, experiment, planning, runs
+from infra.conditions.cooldown import Cooldown
 from infra.console import Console
 from infra.errors import Refused
 from infra.experiment import Outcome
+from infra.interrupts import Interrupts
+from infra.isolate import Hosts
+from infra.plan import Plan
 from infra.plugins import registry
 from infra.schema import Config
+from infra.sweeps import closing
+from infra.types import Prompt, Record
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from infra.sweeps.progress import Progress
+
+#: what is noted on runs that another sweeper than ours asks for
+UNPLANNED = "hydra/sweeper={} asked for this run: order, reuse and resuming are off"
+#: seconds before a second attempt; doubled before each further one
+BACK_OFF = 1.0
 
 
-def main(arguments: list[str]) -> int:
-    """Compose, run, show; the last line on stdout is the path of the last record."""
-    job = Job()
-    runs.ensure_root()
-    job.recover()
-    compose.run(arguments, registry(), job, job.refused)
-    return job.code
-
-
-class Job:
-    """What Hydra calls for each run; it raises for Ctrl-C alone, so that a sweep goes on."""
+class Session:
+    """What the runs of one process share."""
 
     def __init__(self) -> None:
-        self.console, self.code = Console(), 0
+        self.console, self.hosts = Console(), Hosts()
+        self.code = 0
+        self.arguments: list[str] = []  #: as they were typed
+        self.cooldown: Cooldown | None = None
+        self.progress: Progress | None = None  #: of the sweep that this process leads
 
-    def __call__(self, config: Config) -> None:
-        try:
-            plan, prompts = planning.build(config, registry())
-            self._finish(experiment.execute(plan, prompts, registry(), self.console))
-        except Refused as error:
-            self.refused(str(error))
+    def fail(self, code: int) -> None:
+        """Make ``code`` the program's exit code, if it is worse than what there is."""
+        self.code = max(self.code, code)
 
     def refused(self, sentence: str) -> None:
         """One run that cannot be; a sweep goes on."""
         self.console.say(f"infra: {sentence}")
-        self.code = max(self.code, Refused.exit_code)
+        self.fail(Refused.exit_code)
 
-    def _finish(self, outcome: Outcome) -> None:
-        status, cause = outcome.record.status, outcome.record.cause
-        self.console.finish(outcome.record)
-        if status == "FAILED":
-            self.code = max(self.code, 1)
-        if cause:
-            self.console.say(f"infra: {status}: {cause}")
-        self.console.out.print(str(outcome.path), soft_wrap=True)
-        if outcome.interrupted:
-            raise KeyboardInterrupt
 
-    def recover(self) -> None:
-        """Write the records of runs whose parent was killed."""
-        for folder in runs.unfinished():
-            self.console.say(runs.recover(folder))
+@functools.cache
+def session() -> Session:
+    """The session of this process; a worker makes its own."""
+    return Session()
+
+
+def main(arguments: list[str]) -> int:
+    """Compose, run, show; the last line on stdout is the path of the record, or of the sweep."""
+    runs.ensure_root()
+    found = session()
+    found.arguments = arguments
+    for folder in runs.unfinished():
+        found.console.say(runs.recover(folder))
+    closing.recover(found.console)
+    try:
+        compose.run(arguments, task)
+    finally:
+        found.hosts.close()
+    return found.code
+
+
+def task(config: "DictConfig") -> Any:
+    """One run of the command line or of a sweep.
+
+    Returns:
+        The path of its record, for a search its objectives; ``None`` if it cannot be.
+
+    Raises:
+        KeyboardInterrupt: somebody asked to stop.
+    """
+    try:
+        outcome, wanted = _run(config)
+    except Refused as error:
+        session().refused(str(error))
+        return None
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    return _objectives(wanted, outcome.record) if wanted else str(outcome.path)
+
+
+def _run(composed: "DictConfig") -> tuple[Outcome, list[str]]:
+    from hydra.core.hydra_config import HydraConfig  # noqa: PLC0415  # Hydra costs 0.3 s
+    from hydra.types import RunMode  # noqa: PLC0415  # as above
+
+    hydra, remarks = HydraConfig.get(), []
+    config = compose.typed(composed, hydra)
+    session().console.quiet = bool(config.sweep) and not session().progress
+    if hydra.mode == RunMode.MULTIRUN and not config.sweep:
+        config.isolation = "fresh"
+        remarks.append(UNPLANNED.format(hydra.runtime.choices["hydra/sweeper"]))
+    outcome = _planned(config, remarks)
+    _show(outcome)
+    return outcome, config.objectives
+
+
+def _planned(config: Config, remarks: list[str]) -> Outcome:
+    try:
+        plan, prompts = planning.build(config, registry())
+    except Refused as error:
+        if not config.sweep:
+            raise
+        return experiment.refuse(planning.sketch(config), str(error), session().console)
+    if config.cooldown:
+        remarks += _cooled(config.cooldown)
+    return _attempted(plan, prompts, config.retries, remarks)
+
+
+def _cooled(cooldown: str) -> list[str]:
+    """Wait between two runs; what is to be said of it."""
+    here = session()
+    here.cooldown = here.cooldown or Cooldown.parse(cooldown)
+    with Interrupts() as interrupts, interrupts.allowed():
+        said = here.cooldown.wait(here.console.say)
+    return [said] if said else []
+
+
+def _objectives(names: list[str], record: Record) -> tuple[float, ...]:
+    """What a search is told; a metric that the run lacks is not a number."""
+    found = record.metrics
+    return tuple(float(found[name]["value"]) if name in found else math.nan for name in names)
+
+
+def _attempted(plan: Plan, prompts: list[Prompt], retries: int, remarks: list[str]) -> Outcome:
+    """The last attempt; each one leaves a record."""
+    here = session()
+    for attempt in range(retries + 1):
+        outcome = experiment.execute(plan, prompts, here.console, here.hosts, tuple(remarks))
+        if not outcome.crashed or outcome.interrupted or attempt == retries:
+            break
+        pause = BACK_OFF * 2**attempt
+        again = f"attempt {attempt + 2} of {retries + 1}"
+        remarks.append(f"{again}, after {outcome.path.parent.name}: {outcome.record.cause}")
+        here.console.say(f"infra: {outcome.record.cause}; {again} in {pause:g} s")
+        time.sleep(pause)
+    return outcome
+
+
+def _show(outcome: Outcome) -> None:
+    here, record = session(), outcome.record
+    if record.status == "FAILED":
+        here.fail(1)
+    if here.progress:
+        here.progress.add(outcome)
+    elif not here.console.quiet:
+        _show_alone(outcome)
+
+
+def _show_alone(outcome: Outcome) -> None:
+    here, record = session(), outcome.record
+    here.console.finish(record)
+    if record.cause:
+        here.console.say(f"infra: {record.status}: {record.cause}")
+    here.console.out.print(str(outcome.path), soft_wrap=True)

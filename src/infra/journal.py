@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,23 @@ from typing import Any
 from infra.types import Call, Facts, Generation, Json, Message, Prompt, Reply, Result, Stage
 
 NAME = "journal"
+#: events after which the parent has something to do
+RUNG = {"ready", "done", "refused", "failed"}
 
 
 class Journal:
-    """The writing end, in the child."""
+    """The writing end, in the child; ``ring`` is called after an event that the parent waits
+    for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ring: Callable[[], None] = lambda: None) -> None:
         self._file = os.open(folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._ring = ring
 
     def write(self, event: str, **fields: Json) -> None:
         """Append one event; ends the process with EX_IOERR where that cannot be done."""
         self._append(json.dumps([event, fields], default=_plain))
+        if event in RUNG:
+            self._ring()
 
     def token(self, token: int, time: float, text: str) -> None:
         """Append one token of the request that was written last."""
@@ -63,8 +69,14 @@ class State:
     done: bool = False
     refused: str | None = None
     failed: str | None = None
+    reused: str | None = None  #: the run that had loaded the model
     _tokens: list[tuple[int, float, str]] = field(default_factory=list)
     _shown: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether the child has said its last word on this run."""
+        return self.done or self.refused is not None or self.failed is not None
 
     @property
     def tokens(self) -> int:
@@ -158,6 +170,9 @@ class State:
     def _on_note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+    def _on_reused(self, run: str) -> None:
+        self.reused = run
 
     def _on_done(self) -> None:
         self.done = True

@@ -4,6 +4,9 @@ Peak memory on Linux is VmHWM, which the kernel keeps and which ``reset_peak`` s
 (proc(5), clear_refs); it includes mapped files. Elsewhere psutil gives what the system has.
 """
 
+import contextlib
+import ctypes
+import gc
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +21,14 @@ def reset_peak() -> None:
     """Start a new peak for this process; does nothing where the system cannot."""
     if LINUX:
         Path("/proc/self/clear_refs").write_text("5")
+
+
+def release() -> None:
+    """Give freed memory back to the system, where the C library can, so that a run's peak holds
+    nothing of the run before."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def usage(pid: int | None = None) -> dict[str, int | None]:

@@ -1,25 +1,11 @@
-"""The child, one model: import -> convert -> load -> warmup -> generate -> parse.
+"""One run, in the process that holds its model: import -> convert -> load -> warmup -> generate ->
+parse. Everything is told to the journal; nothing is logged inside a timed stage but one journal
+line a token."""
 
-Everything is told to the journal.
-
-    python -m infra.pipeline runs/FOLDER
-
-It reads its job from the folder, waits for ``go`` on stdin once the engine is imported, and ends
-when its parent does. Nothing is logged inside a timed stage but one journal line a token.
-"""
-
-import ctypes
-import json
-import os
-import signal
-import sys
-import threading
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra import memory, scoring
@@ -28,9 +14,8 @@ from infra.effective import verify
 from infra.errors import InfraError, Refused
 from infra.journal import Journal
 from infra.parsers import choose, declaration, thinking
-from infra.plan import Plan, from_json
+from infra.plan import Plan
 from infra.plugins import registry
-from infra.prompts import read
 from infra.protocols import Attempt, Backend, Engine
 from infra.request import Answer, Asked, ids_sha256, request_seed
 from infra.rounds import Rounds, check
@@ -39,8 +24,6 @@ from infra.types import Prompt
 
 if TYPE_CHECKING:
     from infra.matcher import Guide, Matcher
-
-JOB = "job.json"
 
 
 class Pipeline:
@@ -64,25 +47,39 @@ class Pipeline:
         used["device"] = engine.device_memory() if engine else None
         self.journal.write("stage", name=name, start=start, end=end, memory=used)
 
-    def run(self) -> None:
-        """All stages.
+    def open(self, go: Callable[[], object]) -> Engine:
+        """Import the engine's library, wait until ``go`` returns, then load the model.
 
         Raises:
-            Refused: the plan cannot run on this machine or with these prompts.
-            Failed: what was loaded is not what was asked for.
+            Refused: the plan cannot run on this machine.
         """
         backend: Backend = self.registry.get("infra_backends", self.plan.backend)
         with self.stage("import"):
             backend.prepare(self.plan)
         self.journal.write("ready")
-        if not sys.stdin.readline():
-            return
-        watch_parent()
+        go()
         with self.stage("convert"):
             backend.convert(self.plan)
         memory.reset_peak()
         with self.stage("load"):
-            engine = backend.load(self.plan)
+            return backend.load(self.plan)
+
+    def reopen(self, engine: Engine, loaded_by: str, go: Callable[[], object]) -> None:
+        """Go on with an engine that the run ``loaded_by`` has loaded."""
+        self.journal.write("reused", run=loaded_by)
+        self.journal.write("ready")
+        go()
+        with self.stage("reuse", engine):
+            memory.release()
+        memory.reset_peak()
+
+    def run(self, engine: Engine) -> None:
+        """The stages after the load.
+
+        Raises:
+            Refused: the plan cannot be done with this model or these prompts.
+            Failed: what was loaded is not what was asked for.
+        """
         self.journal.write("facts", **vars(engine.facts))
         verify(self.plan, engine.facts)
         self.prepare(engine)
@@ -90,8 +87,6 @@ class Pipeline:
         self.answer(engine)
         with self.stage("parse", engine):
             self.parse()
-        engine.close()
-        self.journal.write("done")
 
     def prepare(self, engine: Engine) -> None:
         """Choose the parser, and make sure that what is planned can be done with this model."""
@@ -248,45 +243,3 @@ def encoded(engine: Engine, prompt: Prompt) -> list[int]:
         raise Refused(
             f"The engine does not take prompt {prompt.id!r}: {type(error).__name__}: {error}."
         ) from error
-
-
-def watch_parent() -> None:
-    """End this process as soon as its parent ends, which closes our stdin."""
-
-    def wait() -> None:
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def die_with_parent() -> None:
-    """Ask Linux to kill us when the parent dies, even inside a call that holds the GIL."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-def main(folder: Path) -> int:
-    """The child's program; its exit code says little, the journal says all."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent()
-    job = json.loads((folder / JOB).read_text())
-    journal = Journal(folder)
-    try:
-        plan, prompts = from_json(job["plan"]), read(folder / "prompts.jsonl")
-        Pipeline(plan, prompts, journal, Clock(job["origin"])).run()
-    except Refused as error:
-        journal.write("refused", message=str(error))
-    except InfraError as error:
-        journal.write("failed", message=str(error))
-    except Exception as error:  # an engine may raise anything; the parent tells
-        traceback.print_exc()
-        journal.write("failed", message=f"{type(error).__name__}: {error}")
-    return 0
-
-
-if __name__ == "__main__":
-    code = main(Path(sys.argv[1]))
-    sys.stderr.flush()
-    os._exit(code)  # all is in the journal; no engine is waited for while it cleans up

@@ -10,7 +10,7 @@ from typing import Any
 from infra.types import Json, Sampling
 
 #: keys that change how a run is watched or kept, not what it computes
-OPERATIONAL = frozenset({"tracking", "timeout", "name"})
+OPERATIONAL = frozenset({"tracking", "timeout", "name", "isolation", "sweep", "cell"})
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,10 @@ class Plan:
     tracking: Tracking = field(default_factory=Tracking)
     warmup: int = 1
     repeat: int = 0  #: position in ``repeats=N``; part of each request's seed
+    cache: str = "asis"  #: the page cache before the load: ``asis``, ``warm`` or ``cold``
+    isolation: str = "fresh"  #: ``reuse`` of a loaded engine, a ``fresh`` process, or ``none``
+    sweep: str | None = None  #: the folder of the sweep that it belongs to
+    cell: str | None = None  #: its identity where the sweep was planned, maybe another machine
     timeout: float | None = None
     name: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -106,10 +110,23 @@ class Plan:
 
     @property
     def identity(self) -> str:
-        """SHA-256 of all that decides what the run computes, its repeat index left out."""
-        kept = {k: v for k, v in to_json(self).items() if k not in OPERATIONAL | {"repeat"}}
-        kept["model"] = kept["model"]["digest"] or kept["model"]["path"]
-        return digest(kept)
+        """See ``identity_of``."""
+        return identity_of(to_json(self))
+
+    @property
+    def load_key(self) -> str:
+        """SHA-256 of all that decides what the engine loads: runs that share it can share one."""
+        plan = to_json(self)
+        names = "model", "backend", "quantization", "experts_active", "load", "versions", "plugins"
+        return digest({name: plan[name] for name in names})
+
+
+def identity_of(plan: Mapping[str, Json]) -> str:
+    """SHA-256 of all in ``to_json(plan)`` that decides what the run computes, its repeat index
+    left out."""
+    kept = {k: v for k, v in plan.items() if k not in OPERATIONAL | {"repeat"}}
+    kept["model"] = kept["model"]["digest"] or kept["model"]["path"]
+    return digest(kept)
 
 
 def to_json(value: Any) -> dict[str, Json]:

@@ -5,12 +5,14 @@ import os
 
 from infra import constraint, machine, prompts, schema, toolbox, tracking, weights
 from infra.errors import Refused, nearest
-from infra.plan import Load, Plan, Tracking, Weights
+from infra.plan import Constraint, Load, Plan, PromptSet, Tracking, Weights
 from infra.plugins import Registry
 from infra.protocols import Backend
 from infra.schema import Config
 from infra.types import Prompt, Sampling
 
+ISOLATIONS = ("reuse", "fresh", "none")
+CACHES = ("asis", "warm", "cold")
 QUANTIZATIONS = ("stored", "none", "q8", "q4", "q3", "q2")
 
 
@@ -23,6 +25,7 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
     backend: Backend = registry.get("infra_backends", config.backend.name)
     _check_installed(config.backend.name, backend)
     _check_quantization(config, backend, registry)
+    _check_words(config)
     sampling, tracked = _sampling(config), Tracking(**vars(config.tracking))
     tracking.check(tracked)
     prompt_set, asked = prompts.load(prompt=config.prompt, **vars(config.prompts))
@@ -47,6 +50,11 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
         constraint=held,
         tracking=tracked,
         warmup=config.warmup,
+        repeat=config.repeat,
+        cache=config.cache,
+        isolation="fresh" if config.cache == "cold" else config.isolation,
+        sweep=config.sweep,
+        cell=config.cell,
         timeout=config.timeout,
         name=config.name,
         versions=machine.versions(("infra", *backend.distributions)),
@@ -54,6 +62,29 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
         machine=machine.machine_id(),
     )
     return plan, asked
+
+
+def sketch(config: Config) -> Plan:
+    """The plan of a run that cannot be: what was asked for, and nothing that was looked up."""
+    return Plan(
+        model=Weights(config.model.name, config.model.path or "", ""),
+        backend=config.backend.name,
+        quantization=config.quantization.scheme,
+        prompts=PromptSet(config.prompts.file or "", "", 0),
+        experts_active=config.experts.active,
+        sampling=Sampling(
+            **{**vars(config.sampling), "stop": tuple(config.sampling.stop)}, seed=config.seed
+        ),
+        load=Load(**vars(config.load)),
+        constraint=Constraint(config.constraint.kind),
+        tracking=Tracking(**vars(config.tracking)),
+        repeat=config.repeat,
+        cache=config.cache,
+        sweep=config.sweep,
+        cell=config.cell,
+        name=config.name,
+        machine=machine.machine_id(),
+    )
 
 
 def _check_installed(name: str, backend: Backend) -> None:
@@ -81,6 +112,16 @@ def _check_quantization(config: Config, backend: Backend, registry: Registry) ->
         f"it can do {', '.join(sorted(backend.quantizations))}, and {scheme} works with "
         f"backend={' or backend='.join(able)}."
     )
+
+
+def _check_words(config: Config) -> None:
+    for key, words in (("isolation", ISOLATIONS), ("cache", CACHES)):
+        if (word := getattr(config, key)) not in words:
+            raise Refused(f"{key}={word} is not known. {nearest(word, words)}")
+    if config.isolation == "none" and config.timeout is not None:
+        raise Refused("timeout needs a process that can be ended: leave out isolation=none.")
+    if config.retries < 0:
+        raise Refused(f"retries={config.retries} must be at least 0.")
 
 
 def _sampling(config: Config) -> Sampling:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from infra.events import Event
 from infra.plan import Plan
@@ -90,6 +91,18 @@ class Backend(Protocol):
 
     def load(self, plan: Plan) -> Engine:
         """Load the model that ``plan`` describes. Timed as stage ``load``."""
+
+
+@runtime_checkable
+class Converter(Protocol):
+    """A backend whose ``convert`` may make a file that is loaded in place of the model's own."""
+
+    def file_of(self, plan: Plan) -> Path:
+        """The file, or its first part, that ``load`` reads, whether or not it is made yet.
+
+        Raises:
+            Refused: it cannot be made from these weights.
+        """
 
 
 class ReplyStream(Protocol):

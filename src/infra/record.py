@@ -10,6 +10,7 @@ from typing import Any
 
 from infra.files import write_atomic
 from infra.journal import State, reply_from, results_from
+from infra.plan import identity_of
 from infra.plugins import Registry
 from infra.prompts import from_row, to_row
 from infra.types import Facts, Generation, Json, Measure, Record, Stage
@@ -39,15 +40,18 @@ def _plain(measure: Measure) -> dict[str, Json]:
     return found | {"low": float(measure.low), "high": float(measure.high)}
 
 
-def from_state(state: State, **fields: Any) -> Record:
+def from_state(state: State, plan: dict[str, Json], **fields: Any) -> Record:
     """A record of what the journal says; ``fields`` are those it cannot know."""
     done = state.finished()
     return Record(
+        plan=plan,
+        identity=identity_of(plan),
         stages=tuple(done.stages),
         generations=tuple(done.generations),
         warmup=tuple(done.warmup),
         facts=done.facts,
         parser=done.parser,
+        reused=done.reused,
         notes=tuple(done.notes),
         **fields,
     )
@@ -103,7 +107,7 @@ def read(folder: Path) -> Record:
     rows = [json.loads(line) for line in (folder / GENERATIONS).read_text().split("\n") if line]
     data["stages"] = tuple(Stage(**stage) for stage in data["stages"])
     data["facts"] = _read_facts(data["facts"]) if data["facts"] else None
-    data["notes"] = tuple(data["notes"])
+    data["notes"], data["flags"] = tuple(data["notes"]), tuple(data["flags"])
     data["warmup"] = tuple(_generations(row for row in rows if row["phase"] == "warmup"))
     data["generations"] = tuple(_generations(row for row in rows if row["phase"] == "generate"))
     return Record(**data)

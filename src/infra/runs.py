@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import filelock
 import yaml
@@ -140,8 +141,14 @@ def _names(found: list[Path]) -> list[str]:
 def unfinished() -> Iterator[Path]:
     """Folders without a record whose parent is gone, but for those that ``lost`` has."""
     for folder in folders():
-        ended = any((folder / name).exists() for name in (RECORD, LOST))
-        if not ended and not _held(folder):
+        if not _ended(folder) and not _held(folder) and not _ended(folder):
+            yield folder
+
+
+def running() -> Iterator[Path]:
+    """Folders without a record that a process works at."""
+    for folder in folders():
+        if not (folder / RECORD).exists() and _held(folder):
             yield folder
 
 
@@ -152,6 +159,10 @@ def lost() -> Iterator[tuple[Path, str]]:
             yield folder, (folder / LOST).read_text(errors="replace").strip()
 
 
+def _ended(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (RECORD, LOST))
+
+
 def _held(folder: Path) -> bool:
     try:
         with lock(folder):
@@ -160,8 +171,14 @@ def _held(folder: Path) -> bool:
         return True
 
 
-def recover(folder: Path) -> str:
+def recover(
+    folder: Path, status: Literal["KILLED", "FAILED"] = "KILLED", killed: str = "infra"
+) -> str:
     """Write the record of a run whose parent was killed, from its journal.
+
+    Args:
+        status: of a run that was not over.
+        killed: who was, for the cause.
 
     Returns:
         A sentence that says so, or why it could not be done; ``lost`` keeps that reason.
@@ -171,7 +188,7 @@ def recover(folder: Path) -> str:
         state = State(read_prompts(folder / PROMPTS))
         for line in Reader(folder).lines():
             state.apply(line)
-        path = write(with_metrics(_killed(state, job), registry()), folder)
+        path = write(with_metrics(_killed(state, job, status, killed), registry()), folder)
     except (OSError, ValueError, KeyError, TypeError, Refused) as error:
         with suppress(OSError):
             write_atomic(folder / LOST, f"{error!r}\n")
@@ -179,11 +196,13 @@ def recover(folder: Path) -> str:
     return f"recovered a run that was killed: {path}"
 
 
-def _killed(state: State, job: dict[str, Json]) -> Record:
+def _killed(
+    state: State, job: dict[str, Json], status: Literal["KILLED", "FAILED"], who: str
+) -> Record:
     told = {"plan": job["plan"], "started": job["started"], "machine": machine.describe()}
     if state.done:
         return from_state(state, status="FINISHED", cause=None, **told)
     if state.failed:
         return from_state(state, status="FAILED", cause=state.failed, **told)
-    cause = f"infra was killed in {state.place}"
-    return from_state(state, status="KILLED", cause=cause, **told)
+    cause = f"{who} was killed in {state.place}"
+    return from_state(state, status=status, cause=cause, **told)

@@ -114,5 +114,16 @@ class Config:
     tools: Tools = field(default_factory=Tools)
     warmup: int = 1  #: requests made before the measured ones
     seed: int = 0
+    cache: str = "asis"  #: the page cache before a model is loaded: asis, warm or cold
     timeout: float | None = None  #: seconds a run may take after its import
     name: str | None = None  #: shown in tables, no part of what is run
+    repeats: int = 1  #: how often each combination runs, interleaved with the others
+    order: str = "load"  #: of a sweep: load (what loads the same, together) or given (as written)
+    isolation: str = "reuse"  #: reuse a loaded engine, a fresh process a run, or none
+    retries: int = 0  #: further attempts at a run whose process crashed
+    cooldown: str | None = None  #: between two runs: seconds, as in 5s, or auto
+    fresh: bool = False  #: run again what is finished
+    objectives: list[str] = field(default_factory=list)  #: metrics that a search maximizes
+    repeat: int = 0  #: set by sweeps
+    sweep: str | None = None  #: set by sweeps
+    cell: str | None = None  #: set by sweeps

@@ -230,5 +230,10 @@ class Record:
     samples: Sequence[Mapping[str, float]] = ()
     """What the parent saw at most four times a second: ``t`` and sums since the start."""
     machine: Mapping[str, Json] = field(default_factory=dict)
+    identity: str = ""  #: SHA-256 of what decided the run, its repeat left out
+    reused: str | None = None  #: the run whose process had loaded the model already
+    cache: Mapping[str, Json] = field(default_factory=dict)
+    """Of the weights' pages before the load: ``asked`` and ``effective``."""
+    flags: tuple[str, ...] = ()  #: what the machine did that makes times less trustworthy
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, Json] = field(default_factory=dict)

@@ -73,3 +73,9 @@ def test_memory_of_a_run_that_did_not_generate_is_not_told() -> None:
 
 def test_one_sample_says_nothing_of_the_processor() -> None:
     assert METRICS["cpu_percent"].compute(replace(RECORD, samples=RECORD.samples[1:2])) is None
+
+
+def test_a_reused_process_has_read_nothing_for_this_run_before_it_was_taken_over() -> None:
+    taken = Stage("reuse", 0, 0, {"read": 800})
+    reused = replace(RECORD, stages=(taken, Stage("generate", 1, 2, {"read": 830})))
+    assert METRICS["disk_read"].compute(reused) == Measure(30, 1)

@@ -14,9 +14,9 @@ from infra import machine, record
 from infra.errors import InfraError, Refused, nearest
 from infra.files import write_atomic
 from infra.plan import Tracking
-from infra.tracking import mlflow_run, mlflow_spans, mlflow_store
+from infra.tracking import mlflow_fetch, mlflow_run, mlflow_spans, mlflow_store, mlflow_sweep
 from infra.tracking.mlflow_store import Store
-from infra.types import Record
+from infra.types import Json, Record
 
 MARK = "published.json"
 FILES = (record.RECORD, "plan.yaml", record.GENERATIONS, "prompts.jsonl")
@@ -124,6 +124,66 @@ def _catch_up(folder: Path, tracking: Tracking) -> str:
     return publish(found, folder, tracking) or f"{folder.name}: published."
 
 
+def fetch(root: Path, tracking: Tracking, sweep: str | None = None) -> Iterator[str]:
+    """Bring the records that a server has and ``root`` lacks: those of one ``sweep``, or all of
+    the experiment with its sweeps; yields lines to print."""
+    if tracking.kind != "server":
+        return
+    if problem := prepare(tracking, root):
+        yield problem
+        return
+    try:
+        with mlflow_store.lock(root):
+            store = mlflow_store.open_store(tracking, root)
+        if not sweep:
+            yield from (f"{name}: fetched." for name in mlflow_fetch.sweeps_of(store, root))
+        yield from (f"{name}: fetched." for name in mlflow_fetch.runs_of(store, root, sweep))
+    except Exception as error:  # MLflow raises what its many parts raise
+        yield f"Not all was fetched from {_place(tracking)}: {_sentence(error)}."
+
+
+def open_sweep(folder: Path, data: dict[str, Json], tracking: Tracking) -> str | None:
+    """Make the parent run of a sweep's runs.
+
+    Returns:
+        A warning, or None.
+    """
+    root = folder.parents[1]
+    if tracking.kind == "none" or (problem := prepare(tracking, root)):
+        return None if tracking.kind == "none" else problem
+    try:
+        with mlflow_store.lock(root):
+            mlflow_sweep.opened(folder, data, mlflow_store.open_store(tracking, root))
+    except Exception as error:  # MLflow raises what its many parts raise
+        return f"The sweep will not be published to {_place(tracking)}: {_sentence(error)}."
+    return None
+
+
+def close_sweep(
+    folder: Path, data: dict[str, Json], best: dict[str, tuple[float, str]], tracking: Tracking
+) -> str | None:
+    """Close the parent run, with the counts, ``best`` (metric -> value, run) and all files of
+    ``folder``; does nothing if that was done before.
+
+    Returns:
+        A warning, or None.
+    """
+    if tracking.kind == "none":
+        return None
+    root = folder.parents[1]
+    try:
+        with mlflow_store.lock(root):
+            store = mlflow_store.open_store(tracking, root)
+            if not mlflow_sweep.is_closed(folder, store):
+                mlflow_sweep.close(folder, data, best, store)
+    except Exception as error:  # MLflow raises what its many parts raise
+        return (
+            f"The sweep was not published to {_place(tracking)}: {_sentence(error)}. "
+            f"It is safe in {folder}; `infra sync` publishes it later."
+        )
+    return None
+
+
 def ui_command(root: Path, tracking: Tracking) -> list[str]:
     """The command that serves MLflow's page on the store of ``root``, on loopback.
 
@@ -177,6 +237,7 @@ def _send(found: Record, folder: Path, store: Store) -> str:
 
     client = store.client
     tags, params = mlflow_run.tags(found, folder.name), mlflow_run.params(found)
+    tags |= _belonging(found, folder, store)
     start, end = (mlflow_run.milliseconds(t) for t in (found.started, mlflow_run.ended(found)))
     run = client.create_run(store.experiment, start, tags, mlflow_run.name(found)).info.run_id
     metrics = mlflow_run.metrics(found, taken=len(params))
@@ -188,6 +249,15 @@ def _send(found: Record, folder: Path, store: Store) -> str:
     _send_spans(found, folder, store, run)
     client.set_terminated(run, found.status, end)
     return str(run)
+
+
+def _belonging(found: Record, folder: Path, store: Store) -> dict[str, str]:
+    """The tags of a run that is part of a sweep."""
+    if not found.plan["sweep"]:
+        return {}
+    sweep = folder.parent / "sweeps" / found.plan["sweep"]
+    parent = mlflow_sweep.parent(sweep, store)
+    return {"sweep": sweep.name} | ({"mlflow.parentRunId": parent} if parent else {})
 
 
 def _send_spans(found: Record, folder: Path, store: Store, run: str) -> None:

@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     # `mlflow server` starts seven more processes to run jobs that we have none of
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # our stdout is for the record's path
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # a pooled connection goes on writing to a database file that was replaced

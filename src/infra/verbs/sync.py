@@ -1,16 +1,30 @@
-"""``infra sync``: publish finished runs that MLflow does not have yet."""
+"""``infra sync``: publish finished runs that MLflow lacks, and fetch those that this disk lacks."""
 
 from infra import runs, tracking
 from infra.console import Console
+from infra.errors import Refused
 from infra.plan import Tracking
+from infra.sweeps import closing
+from infra.sweeps import folder as sweeps
+
+FETCH = "--fetch"
 
 
 def main(arguments: list[str]) -> int:
-    """Publish to the local store, or to ``infra sync http://server``."""
+    """Publish to the local store, or to ``infra sync http://server``; with ``--fetch``, bring what
+    the server has and this disk lacks."""
     console = Console()
-    target = Tracking("server", arguments[0]) if arguments else Tracking("local")
+    servers = [each for each in arguments if each != FETCH]
+    target = Tracking("server", servers[0]) if servers else Tracking("local")
+    if FETCH in arguments and not servers:
+        raise Refused(f"{FETCH} needs the address of a server: infra sync http://HOST:PORT {FETCH}")
     for folder in runs.unfinished():
         console.say(runs.recover(folder))
+    closing.recover(console)
     for line in tracking.sync(runs.root(), target):
+        console.say(line)
+    for folder in sweeps.folders():
+        console.warn(closing.publish(folder, target))
+    for line in tracking.fetch(runs.root(), target) if FETCH in arguments else ():
         console.say(line)
     return 0

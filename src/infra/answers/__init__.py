@@ -1,0 +1,1 @@
+"""What the runs in runs/ say: chosen, compared, held against a limit, reported."""

@@ -1,0 +1,104 @@
+"""The end of a sweep, also of one that was killed: what came of its cells, counted and kept."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import filelock
+
+from infra import tracking
+from infra.answers.selection import Row, of_sweep
+from infra.console import Console
+from infra.plan import Tracking
+from infra.sweeps import folder as sweeps
+from infra.sweeps.cells import DONE, DOUBLE, REFUSED
+from infra.types import Json
+
+
+def close(folder: Path, console: Console) -> str:
+    """Count, write, publish and show; gives the sweep's status."""
+    data = sweeps.read(folder)
+    store = Tracking(**data["tracking"])
+    for line in tracking.fetch(folder.parents[1], store, folder.name):
+        console.say(line)
+    data |= outcome(data, of_sweep(folder))
+    sweeps.write(folder, data)
+    console.warn(publish(folder, store))
+    console.say(sentence(data["counts"]))
+    return str(data["status"])
+
+
+def publish(folder: Path, store: Tracking) -> str | None:
+    """Close the sweep's parent run in ``store``, if it has ended and that was not done before.
+
+    Returns:
+        A warning, or None.
+    """
+    data = sweeps.read(folder)
+    if not data["ended"]:
+        return None
+    return tracking.close_sweep(folder, data, best(of_sweep(folder)), store)
+
+
+def recover(console: Console) -> None:
+    """Close the sweeps whose parent was killed."""
+    for folder in unfinished():
+        console.say(f"closed a sweep that was killed: {folder}")
+        close(folder, console)
+
+
+def unfinished() -> Iterator[Path]:
+    """Sweeps that are not closed and that nobody leads."""
+    for folder in sweeps.folders():
+        if sweeps.read(folder)["status"] == "RUNNING":
+            try:
+                with sweeps.held(folder):
+                    pass
+            except filelock.Timeout:
+                continue
+            yield folder
+
+
+def outcome(data: dict[str, Json], rows: Sequence[Row]) -> dict[str, Json]:
+    """How a sweep ended, and its counts, from the records of its cells."""
+    cells = [cell for cell in data["cells"] if cell["state"] != DOUBLE]
+    ended = {row.cell: row.data["status"].lower() for row in rows}
+    words = Counter(
+        "refused"
+        if cell["state"] == REFUSED
+        else ended.get((cell["identity"], cell["repeat"]), "missing")
+        for cell in cells
+    )
+    order = "finished", "failed", "refused", "killed", "missing"
+    counts = {"runs": len(cells)} | {word: words[word] for word in order}
+    counts["done_before"] = sum(cell["state"] == DONE for cell in cells)
+    status = "KILLED" if words["killed"] or words["missing"] else "FAILED"
+    status = "FINISHED" if words["finished"] == len(cells) else status
+    return {"ended": time.time(), "status": status, "counts": counts}
+
+
+def best(rows: Sequence[Row]) -> dict[str, tuple[float, str]]:
+    """Metric -> its best value and the run that has it; of metrics that have a better side."""
+    found: dict[str, tuple[float, str]] = {}
+    for row in rows:
+        for name, each in row.data["metrics"].items():
+            sign = {"higher": 1, "lower": -1, "neither": 0}[each["better"]]
+            if sign and (name not in found or sign * (each["value"] - found[name][0]) > 0):
+                found[name] = each["value"], row.name
+    return found
+
+
+def sentence(counts: dict[str, int]) -> str:
+    """The counts, for people.
+
+    >>> sentence({"runs": 3, "finished": 2, "failed": 1, "killed": 0, "done_before": 1})
+    '3 runs: 2 finished (1 of them before), 1 failed.'
+    """
+    before = f" ({n} of them before)" if (n := counts.get("done_before")) else ""
+    parts = [
+        f"{number} {word}{before if word == 'finished' else ''}"
+        for word, number in counts.items()
+        if number and word not in ("runs", "done_before")
+    ]
+    return f"{counts['runs']} runs: {', '.join(parts) or 'none ended'}."

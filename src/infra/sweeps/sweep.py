@@ -1,0 +1,155 @@
+"""A sweep from its combinations to its last record: planned, launched, counted, closed."""
+
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from infra import experiment, tracking
+from infra.conditions.cooldown import Cooldown
+from infra.errors import Refused
+from infra.interrupts import Interrupts
+from infra.job import session
+from infra.plan import Tracking, digest
+from infra.schema import Config
+from infra.sweeps import cells as planning
+from infra.sweeps import closing, workers
+from infra.sweeps import folder as sweeps
+from infra.sweeps.cells import REFUSED, RUN, Cell
+from infra.sweeps.progress import Progress
+from infra.types import Json
+
+#: what a launcher does with the overrides of all runs
+Launch = Callable[[list[list[str]]], Any]
+
+
+def run(
+    combinations: Sequence[tuple[Sequence[str], Config]], launch: Launch, elsewhere: bool = False
+) -> None:
+    """Run what is not finished yet; the last line on stdout is the path of sweep.json.
+
+    Args:
+        elsewhere: ``launch`` runs them in other processes.
+
+    Raises:
+        Refused: none of the combinations can run.
+        KeyboardInterrupt: somebody asked to stop; all that is finished is kept.
+    """
+    configs = [config for _, config in combinations]
+    first = check(configs)
+    cells = planning.planned(combinations)
+    _check_any(cells)
+    folder = sweeps.create(digest([cell.identity for cell in cells]))
+    with sweeps.held(folder):
+        Sweep(folder, first, cells, elsewhere).run(launch)
+
+
+def check(configs: Sequence[Config]) -> Config:
+    """What holds for a whole sweep, from its first configuration.
+
+    Raises:
+        Refused: a key that is about the sweep is swept, or has no sense.
+    """
+    first = configs[0]
+    for key in ("repeats", "order", "fresh", "cooldown", "tracking"):
+        if any(getattr(config, key) != getattr(first, key) for config in configs):
+            raise Refused(f"{key} is about the sweep as a whole: give it one value.")
+    if first.repeats < 1:
+        raise Refused(f"repeats={first.repeats} must be at least 1.")
+    if first.order not in ("load", "given"):
+        raise Refused(f"order={first.order} must be load or given.")
+    if first.cooldown:
+        Cooldown.parse(first.cooldown)
+    return first
+
+
+def _check_any(cells: list[Cell]) -> None:
+    refused = [cell for cell in cells if cell.state == REFUSED]
+    if len(refused) == len(cells):
+        causes = list(dict.fromkeys(str(cell.cause) for cell in refused))
+        raise Refused(causes[0] if len(causes) == 1 else "None can run:\n" + _listed(refused))
+
+
+def _listed(refused: Sequence[Cell]) -> str:
+    return "\n".join(f"  {cell.name}: {cell.cause}" for cell in refused)
+
+
+class Sweep:
+    """One sweep under way."""
+
+    def __init__(self, folder: Path, config: Config, cells: list[Cell], elsewhere: bool) -> None:
+        self.folder, self.config, self.cells = folder, config, cells
+        self.elsewhere = elsewhere
+        self.tracking = Tracking(**vars(config.tracking))
+        waiting = [cell for cell in cells if cell.state == RUN]
+        self.waiting = planning.ordered(waiting, config.order, config.seed)
+
+    def run(self, launch: Launch) -> None:
+        """All that is to be run; closed whatever happens."""
+        here, data = session(), self.data()
+        sweeps.write(self.folder, data)
+        here.progress = Progress(self.cells, self.waiting, here.console)
+        with Interrupts() as interrupts:
+            try:
+                with interrupts.allowed():
+                    here.console.warn(tracking.open_sweep(self.folder, data, self.tracking))
+                    self.refuse()
+                    with self.followed():
+                        launch([self.overrides(cell) for cell in self.waiting])
+            except KeyboardInterrupt:
+                typed = shlex.join(["python", "-m", "infra", *here.arguments])
+                here.console.say(f"infra: to go on where this stopped: {typed}")
+                raise
+            finally:
+                self.close()
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Show the runs that end in other processes."""
+        here = session()
+        if self.elsewhere and here.progress:
+            with workers.followed(self.folder.name, here.progress, here.console):
+                yield
+        else:
+            yield
+
+    def close(self) -> None:
+        """End what is kept, then count and publish; the last line on stdout is sweep.json's."""
+        here = session()
+        here.hosts.close()
+        here.progress = here.console.below = None
+        if closing.close(self.folder, here.console) != "FINISHED":
+            here.fail(1)
+        here.console.out.print(str(self.folder / sweeps.SWEEP), soft_wrap=True)
+
+    def data(self) -> dict[str, Json]:
+        """What sweep.json holds until the sweep is closed."""
+        return {
+            "name": self.config.name,
+            "command": session().arguments,
+            "started": time.time(),
+            "ended": None,
+            "status": "RUNNING",
+            "repeats": self.config.repeats,
+            "seed": self.config.seed,
+            "order": self.config.order,
+            "tracking": asdict(self.tracking),
+            "axes": planning.axes([cell.overrides for cell in self.cells]),
+            "cells": [cell.to_json() for cell in self.cells],
+            "counts": None,
+        }
+
+    def overrides(self, cell: Cell) -> list[str]:
+        """The cell as a launcher is told it."""
+        own = f'sweep="{self.folder.name}"', f'cell="{cell.identity}"'
+        return [*cell.overrides, f"repeat={cell.plan.repeat}", *own]
+
+    def refuse(self) -> None:
+        """A record for each combination that cannot run, but for those that have one."""
+        here = session()
+        for cell in planning.unrecorded(self.cells):
+            plan = replace(cell.plan, sweep=self.folder.name)
+            experiment.refuse(plan, str(cell.cause), here.console)

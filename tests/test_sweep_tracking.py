@@ -1,0 +1,74 @@
+"""Sweeps in MLflow: a parent run with children, closed whatever happens."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+
+from conftest import Begin, Done, ended
+from infra.plan import Tracking
+from infra.tracking import mlflow_store
+from trouble import until
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+Infra = Callable[..., Done]
+TROUBLED = ("backend=troubled", "prompts.limit=2", "-m", "sampling.max_tokens=3,4,5")
+
+
+def published(home: Path) -> "tuple[list[Run], list[Run]]":
+    """Parents and children, the oldest first."""
+    store = mlflow_store.open_store(Tracking("local"), home / "runs")
+    found = store.client.search_runs([store.experiment], order_by=["attributes.start_time"])
+    parents = [run for run in found if "sweep_parent" in run.data.tags]
+    return parents, [run for run in found if "sweep_parent" not in run.data.tags]
+
+
+def test_a_sweep_is_a_parent_with_children(infra: Infra, home: Path) -> None:
+    done = infra("backend=echo", "prompts.limit=2", "-m", "sampling.max_tokens=3,4", "name=mine")
+    assert done.code == 0, done.err
+    [parent], children = published(home)
+    assert (parent.info.run_name, parent.info.status) == ("mine", "FINISHED")
+    assert parent.data.metrics["runs/finished"] == 2
+    best = parent.data.tags["best/decode_tps"]
+    assert best in {child.data.tags["folder"] for child in children}
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    files = {path.name for path in (home / "runs" / "mlartifacts").rglob("*") if path.is_file()}
+    assert "sweep.json" in files
+
+
+def test_ctrl_c_closes_parent_and_child(begin: Begin, home: Path) -> None:
+    process = begin(*TROUBLED, TROUBLE="hang:generate:4")
+    until(lambda: len(list(home.glob("runs/*/journal"))) == 2 or None)
+    process.send_signal(signal.SIGINT)
+    assert ended(process).code == 130
+    [parent], children = published(home)
+    assert [run.info.status for run in (parent, *children)] == ["KILLED", "FINISHED", "KILLED"]
+    assert parent.data.metrics["runs/missing"] == 1
+
+
+def test_sync_closes_the_parent_of_a_killed_sweep(begin: Begin, infra: Infra, home: Path) -> None:
+    process = begin(*TROUBLED, TROUBLE="hang:generate:4")
+    until(lambda: len(list(home.glob("runs/*/journal"))) == 2 or None)
+    process.kill()
+    process.communicate()
+    [parent], [child] = published(home)
+    assert (parent.info.status, child.info.status) == ("RUNNING", "FINISHED")
+    assert infra("sync").code == 0
+    [parent], children = published(home)
+    assert (parent.info.status, len(children)) == ("KILLED", 2)
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+
+
+def test_a_sweep_that_could_not_be_published_is_published_by_sync(infra: Infra, home: Path) -> None:
+    dead = ("tracking=server", "tracking.uri=http://127.0.0.1:9")
+    done = infra("backend=echo", "prompts.limit=2", "-m", "sampling.max_tokens=3,4", *dead)
+    assert (done.code, "will not be published" in done.err) == (0, True), done.err
+    assert json.loads(Path(done.out.splitlines()[-1]).read_text())["status"] == "FINISHED"
+    assert infra("sync").code == 0
+    [parent], children = published(home)
+    assert (parent.info.status, len(children)) == ("FINISHED", 2)
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
