@@ -6,7 +6,7 @@ import pytest
 
 from infra.effective import verify
 from infra.errors import Failed
-from infra.plan import Load, Plan, PromptSet, Weights
+from infra.plan import Experts, Load, Plan, PromptSet, Weights
 from infra.types import Facts
 
 PLAN = Plan(Weights("m", "/m", "gguf"), "echo", "stored", PromptSet("p", "d", 1))
@@ -59,3 +59,12 @@ def test_a_quantization_in_effect_passes(plan: Plan, facts: Facts) -> None:
 def test_a_quantization_not_in_effect_fails(plan: Plan, facts: Facts) -> None:
     with pytest.raises(Failed, match=f"quantization={plan.quantization} was asked for"):
         verify(plan, facts)
+
+
+def test_a_residency_not_in_effect_fails_with_both_values() -> None:
+    asked = replace(PLAN, experts=Experts(residency="stream"))
+    verify(asked, replace(FACTS, residency="stream"))
+    with pytest.raises(Failed, match=r"residency=stream was asked for, mmap is in effect"):
+        verify(asked, replace(FACTS, residency="mmap"))
+    with pytest.raises(Failed, match=r"something unknown is in effect"):
+        verify(asked, FACTS)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from conftest import Done
 from infra import record, runs
 from infra.errors import Refused
+from infra.types import Routing
 
 ECHO = ("backend=echo", "tracking=none", "prompts.limit=2")
 
@@ -68,3 +70,16 @@ def test_memory_of_a_process_is_told_apart() -> None:
     memory.reset_peak()
     assert memory.usage()["peak"] < grown["peak"]  # type: ignore[operator]  # known here
     assert memory.cpu_seconds(os.getpid()) > 0
+
+
+@pytest.mark.parametrize(("layers", "experts"), [(24, 64), (94, 512)])
+def test_routing_reads_back_and_record_json_stays_small(
+    infra: Callable[..., Done], tmp_path: Path, layers: int, experts: int
+) -> None:
+    used = ((), *[tuple(range(1000, 1000 + experts))] * layers)
+    phases = tuple(Routing(phase, 9, used, 0.5, 10, 5, 0.1, 1.0) for phase in ("prefill", "decode"))
+    found = replace(record.read(infra(*ECHO).folder), routing=phases)
+    path = record.write(found, tmp_path)
+    assert record.read(tmp_path) == found
+    assert path.stat().st_size < 100_000
+    assert (tmp_path / "routing.json").exists() == (layers * experts > record.MOST_COUNTS)

@@ -11,8 +11,9 @@ from pathlib import Path
 from infra.hookspecs import hookimpl
 from infra.plan import Plan
 from infra.protocols import Backend, Engine
+from infra.types import Estimate
 
-from . import hardware, quantized
+from . import hardware, quantized, residency
 from .model import check_experts
 from .native import library
 
@@ -29,6 +30,7 @@ class LlamaCppBackend:
         """As in ``infra.protocols.Backend``."""
         library()
         hardware.check(plan.load)
+        residency.check(plan)
         check_experts(Path(plan.model.path), plan.experts_active)
 
     def convert(self, plan: Plan) -> None:
@@ -38,6 +40,12 @@ class LlamaCppBackend:
     def file_of(self, plan: Plan) -> Path:
         """As in ``infra.protocols.Converter``."""
         return quantized.file_of(plan)
+
+    def estimate(self, plan: Plan, tokens: int) -> Estimate | None:
+        """As in ``infra.protocols.Estimator``."""
+        from .estimate import estimate
+
+        return estimate(plan)
 
     def load(self, plan: Plan) -> Engine:
         """As in ``infra.protocols.Backend``.

@@ -31,14 +31,18 @@ def check_experts(path: Path, active: int | None) -> None:
         )
 
 
-def load_model(path: Path, load: Load, active: int | None) -> int:
+def load_model(path: Path, load: Load, active: int | None, hollow: bool = False) -> int:
     """A handle for ``llama_model_free``.
+
+    Args:
+        hollow: read the header alone and reserve no memory, to plan with; never with mmap.
 
     Raises:
         Refused: the file is missing, damaged or of an architecture that llama.cpp lacks.
     """
     lib = library()
     params = lib.llama.llama_model_default_params()
+    params.no_alloc = hollow
     if active is not None:
         params.kv_overrides = _expert_override(path, active)
     devices = _device_array(load.device)

@@ -20,6 +20,8 @@ GGML: dict[str, tuple[Any, list[Any]]] = {
     "ggml_backend_buffer_get_usage": (c_int, [c_void_p]),
     "ggml_backend_buffer_get_type": (c_void_p, [c_void_p]),
     "ggml_backend_buffer_is_host": (c_bool, [c_void_p]),
+    "ggml_backend_tensor_get": (None, [c_void_p, c_void_p, c_size_t, c_size_t]),
+    "ggml_backend_buft_name": (c_char_p, [c_void_p]),
     "ggml_backend_buft_get_device": (c_void_p, [c_void_p]),
     "ggml_backend_dev_count": (c_size_t, []),
     "ggml_backend_dev_get": (c_void_p, [c_size_t]),

@@ -17,27 +17,12 @@ from infra.errors import Failed
 from .context import Context
 from .hardware import name_of
 from .native import library
+from .stacks import layer_of
+from .streaming import Streamer
+from .tensor import CHOICE, Tensor, rows_of
+from .tensor import layer_of as chosen_in
 
 WEIGHTS = 1  # GGML_BACKEND_BUFFER_USAGE_WEIGHTS of ggml-backend.h
-
-
-class Tensor(ctypes.Structure):
-    """``struct ggml_tensor`` of ggml.h, up to its name."""
-
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("buffer", ctypes.c_void_p),
-        ("shape", ctypes.c_int64 * 4),
-        ("strides", ctypes.c_size_t * 4),
-        ("operation", ctypes.c_int),
-        ("parameters", ctypes.c_int32 * 16),
-        ("flags", ctypes.c_int32),
-        ("sources", ctypes.c_void_p * 10),
-        ("view_source", ctypes.c_void_p),
-        ("view_offset", ctypes.c_size_t),
-        ("data", ctypes.c_void_p),
-        ("name", ctypes.c_char * 64),
-    )
 
 
 class Weight(NamedTuple):
@@ -50,6 +35,7 @@ class Weight(NamedTuple):
     device: str
     is_mapped: bool  #: in the file's own pages
     is_repacked: bool  #: copied into a layout that only the CPU's kernels read
+    address: int
 
     @property
     def size(self) -> int:
@@ -73,6 +59,19 @@ class Anatomy:
         """Experts of a layer, as ``effective_k``."""
         stacks = [w.shape for name, w in self.weights.items() if name.endswith("_exps.weight")]
         return _only({shape[2] for shape in stacks})
+
+    @property
+    def stacks(self) -> dict[str, Weight]:
+        """The tensors that hold the experts of a layer."""
+        return {n: weight for n, weight in self.weights.items() if layer_of(n) is not None}
+
+    @property
+    def stacks_by_layer(self) -> dict[int, set[str]]:
+        """Layer -> the names of its stacks."""
+        found: dict[int, set[str]] = {}
+        for name in self.stacks:
+            found.setdefault(layer_of(name) or 0, set()).add(name)
+        return found
 
     @property
     def unquantized(self) -> float:
@@ -117,42 +116,73 @@ def _only(values: set[int]) -> int | None:
     return next(iter(values)) if len(values) == 1 else None
 
 
-def examine(model: int, threads: int) -> Anatomy:
+def examine(model: int, threads: int, streamer: Streamer | None = None) -> Anatomy:
     """Evaluate one token and look.
 
+    Args:
+        streamer: brings the experts of this token, and learns where they are.
+
     Raises:
-        Failed: ggml's tensors are laid out otherwise than this module knows.
+        Failed: ggml's tensors are laid out otherwise than this module knows; or as ``Streamer``.
     """
-    watcher = _Watcher()
-    watch = library().llama.llama_cpp.ggml_backend_sched_eval_callback(watcher)
-    with closing(Context(model, length=256, batch=1, threads=threads, watch=watch)) as context:
+    watcher = _Watcher(streamer)
+    with closing(Context(model, length=256, batch=1, threads=threads, watch=watcher)) as context:
         context.decode([0])
-    if watcher.is_lost:
-        raise Failed("This llama-cpp-python has another struct ggml_tensor; use a tested version.")
     return watcher.anatomy
 
 
 class _Watcher:
-    """Called with the address of every tensor before it is computed."""
+    """Called with the address of every tensor before it is computed. Nothing is computed before
+    llama.cpp has asked for it, so no expert is touched before ``streamer`` knows where it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, streamer: Streamer | None) -> None:
         self.anatomy = Anatomy()
-        self.ggml = library().ggml
-        self.is_lost = False
+        self.callback = library().llama.llama_cpp.ggml_backend_sched_eval_callback(self._on_node)
+        self._ggml, self._streamer = library().ggml, streamer
+        self._error: BaseException | None = None
 
-    def __call__(self, address: int, asks: bool, _: object) -> bool:
-        self.is_lost |= self.ggml.ggml_get_name(address) != address + Tensor.name.offset
-        if not self.is_lost:
-            self._look(Tensor.from_address(address))
-        return not asks  # asked: this tensor's data are not needed; else: go on
+    def begin(self, count: int) -> None:
+        """As ``Watch.begin``."""
+
+    def end(self) -> None:
+        """As ``Watch.end``."""
+        if self._error is not None:
+            raise self._error
+
+    def _on_node(self, address: int, asks: bool, _: object) -> bool:
+        if self._error is not None:
+            return not asks
+        try:
+            return self._looked(address, asks)
+        except BaseException as error:
+            self._error = error
+            return False
+
+    def _looked(self, address: int, asks: bool) -> bool:
+        if self._ggml.ggml_get_name(address) != address + Tensor.name.offset:
+            raise Failed(
+                "This llama-cpp-python has another struct ggml_tensor; use a tested version."
+            )
+        tensor = Tensor.from_address(address)
+        if asks:
+            self._look(tensor)
+            return self._streamer is not None and tensor.name.startswith(CHOICE)
+        if self._streamer:
+            self._streamer.serve(chosen_in(tensor), rows_of(tensor))
+        return True
 
     def _look(self, tensor: Tensor) -> None:
-        if tensor.name.startswith(b"ffn_moe_topk"):
+        if tensor.name.startswith(CHOICE):
             self.anatomy.used_experts.add(tensor.shape[0])
         for address in filter(None, tensor.sources):
             source = Tensor.from_address(address)
-            if source.buffer and self.ggml.ggml_backend_buffer_get_usage(source.buffer) == WEIGHTS:
-                self.anatomy.weights[source.name.decode()] = _weight(source)
+            if source.buffer and self._ggml.ggml_backend_buffer_get_usage(source.buffer) == WEIGHTS:
+                self._found(source.name.decode(), _weight(source))
+
+    def _found(self, name: str, weight: Weight) -> None:
+        self.anatomy.weights[name] = weight
+        if self._streamer and weight.is_mapped and layer_of(name) is not None:
+            self._streamer.mapped(name, weight.address, weight.bytes)
 
 
 def _weight(tensor: Tensor) -> Weight:
@@ -162,6 +192,7 @@ def _weight(tensor: Tensor) -> Weight:
         shape=tuple(tensor.shape),
         bytes=ggml.ggml_nbytes(ctypes.addressof(tensor)),
         is_float=not ggml.ggml_is_quantized(tensor.type),
+        address=tensor.data,
         **_place(tensor.buffer),
     )
 

@@ -3,6 +3,7 @@
 from infra import hookimpl
 from infra.plan import Plan
 from infra.protocols import Backend, Engine
+from infra.types import Estimate
 
 
 class MlxBackend:
@@ -20,6 +21,12 @@ class MlxBackend:
 
     def convert(self, plan: Plan) -> None:
         """Nothing is made: quantization happens at load."""
+
+    def estimate(self, plan: Plan, tokens: int) -> Estimate | None:
+        """As in ``infra.protocols.Estimator``."""
+        from .estimate import estimate
+
+        return estimate(plan, tokens)
 
     def load(self, plan: Plan) -> Engine:
         from .engine import MlxEngine

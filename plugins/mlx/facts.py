@@ -26,6 +26,7 @@ def read(model: Any, template: str | None, device: str, context: int, batch: int
     arrays = dict(tree_flatten(model.parameters()))
     weights, matrices = _sizes(model, arrays)
     dtype = _compute_dtype(arrays)
+    count = experts.count(model)
     effect = {"dtype": dtype, "device": device, "context": context, "batch": batch}
     return Facts(
         engine=f"mlx-lm {version('mlx-lm')}",
@@ -35,8 +36,9 @@ def read(model: Any, template: str | None, device: str, context: int, batch: int
         weight_bytes=sum(array.nbytes for array in arrays.values()),
         context=context,
         threads=None,
-        experts=experts.count(model),
+        experts=count,
         effective_k=experts.effective_k(model),
+        residency="resident" if count else None,  # of arrays that are evaluated
         schemes={name: size / weights.total() for name, size in weights.items()},
         unquantized=sum(matrices[name] for name in FLOATS) / matrices.total(),
         template_sha256=chat.sha256(template),

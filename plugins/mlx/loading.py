@@ -33,7 +33,26 @@ def check(plan: Plan) -> None:
             f"load.dtype={wanted}: on the CPU, mlx computes unquantized experts in float32 "
             "alone. Try load.dtype=float32, or a quantization."
         )
+    check_residency(plan)
     context(plan)
+
+
+def check_residency(plan: Plan) -> None:
+    """
+    Raises:
+        Refused: the experts' weights shall be anywhere but in memory, where mlx has all weights
+            once they are used.
+    """
+    asked = plan.experts
+    if asked.residency not in (None, "resident"):
+        raise Refused(
+            f"experts.residency={asked.residency}: mlx computes with weights in memory alone. Try "
+            "experts.residency=resident, or backend=llama_cpp or transformers."
+        )
+    if asked.pin:
+        raise Refused(
+            f"experts.pin={asked.pin}: mlx has all experts in memory. Leave experts.pin out."
+        )
 
 
 def device(wanted: str) -> str:

@@ -2,6 +2,8 @@
 
 import gc
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,13 @@ from numpy.typing import NDArray
 from tokenizers.decoders import DecodeStream
 from transformers import AutoTokenizer
 
-from infra import chat
+from infra import chat, memory
 from infra.matcher import Matcher
 from infra.plan import Plan
-from infra.types import Prompt, Sampling, Token
+from infra.routing import Counts
+from infra.types import Facts, Prompt, Routing, Sampling, Token
 
-from . import facts, loading
+from . import experts, facts, loading, residency
 from . import sampling as shaping
 
 PREFILL = 2048  #: prompt tokens per forward pass, unless load.batch says otherwise
@@ -28,7 +31,7 @@ class TransformersEngine:
     """A model of transformers, in this process."""
 
     def __init__(self, plan: Plan) -> None:
-        self._model = loading.load(plan)
+        self._model, self._streams = loading.load(plan)
         self._tokenizer = AutoTokenizer.from_pretrained(
             plan.model.path,
             local_files_only=True,
@@ -37,7 +40,8 @@ class TransformersEngine:
         self.template = self._tokenizer.chat_template
         self._batch = plan.load.batch or PREFILL
         self.eos = _eos(self._model, self._tokenizer)
-        self.facts = facts.read(self._model, self.template, loading.context(plan), self._batch)
+        self.facts = self._facts(loading.context(plan))
+        self._counts = self._counting() if plan.experts.telemetry else None
 
     def encode(self, prompt: Prompt) -> list[int]:
         text = chat.render(self.template, prompt, self._tokenizer.special_tokens_map)
@@ -50,7 +54,10 @@ class TransformersEngine:
         generator = torch.Generator(self._model.device).manual_seed(sampling.seed)
         stream = DecodeStream(skip_special_tokens=False)
         history = list(ids)
-        logits, cache = self._prefill(history)
+        if self._counts:
+            self._counts.begin()
+        with self._phase("prefill"):
+            logits, cache = self._prefill(history)
         while True:
             token = shaping.draw(logits, history, sampling, generator)
             if matcher and not matcher.admits(token):
@@ -59,7 +66,8 @@ class TransformersEngine:
             text = stream.step(self._tokenizer.backend_tokenizer, token)
             yield Token(token, text or "")
             history.append(token)
-            (logits,), cache = self._forward([token], cache, last=1)
+            with self._phase("decode"):
+                (logits,), cache = self._forward([token], cache, last=1)
 
     def grammar_tokenizer(self) -> LLTokenizer:
         return from_tokenizer(self._tokenizer, eos_token=sorted(self.eos))
@@ -80,6 +88,9 @@ class TransformersEngine:
             scores.append(shaped[range(len(targets)), targets].numpy(force=True))
         return np.concatenate(scores)
 
+    def routing(self) -> Sequence[Routing]:
+        return self._counts.take() if self._counts else ()
+
     def device_memory(self) -> int | None:
         match self._model.device.type:
             case "cuda":
@@ -89,9 +100,35 @@ class TransformersEngine:
         return None
 
     def close(self) -> None:
-        del self._model
+        if self._streams:
+            self._streams.close()
+        del self._model, self._streams
         gc.collect()
         torch.cuda.empty_cache()
+
+    def _facts(self, context: int) -> Facts:
+        streams = self._streams
+        known = facts.read(
+            self._model, self.template, context, self._batch, streams.weights if streams else ()
+        )
+        if streams:  # seen in the forward pass that read the facts
+            return replace(known, residency="stream" if streams.at_work else None)
+        return replace(known, residency=residency.effective(self._model))
+
+    def _counting(self) -> Counts | None:
+        """Counts where tokens are routed to, from now on; ``None`` for a dense model."""
+        if self.facts.experts is None:
+            return None
+        storage = None if self.facts.residency == "resident" else memory.bytes_read
+        counts = Counts(self.facts.experts, storage)
+        if self._streams:
+            self._streams.counts = counts
+        else:
+            experts.watch(self._model, counts)
+        return counts
+
+    def _phase(self, name: str) -> AbstractContextManager[None]:
+        return self._counts.phase(name) if self._counts else nullcontext()
 
     def _prefill(self, ids: Sequence[int]) -> tuple[torch.Tensor, Any]:
         """Logits, of shape (vocabulary,), after all of ``ids``, and the filled cache."""
@@ -103,6 +140,8 @@ class TransformersEngine:
     @torch.no_grad()  # not inference_mode, whose tensors torchao's cannot be indexed by
     def _forward(self, ids: Sequence[int], cache: Any, last: int) -> tuple[torch.Tensor, Any]:
         """Logits of the ``last`` positions (0: of all), (positions, vocabulary), and the cache."""
+        if self._streams:
+            self._streams.reader.check()
         given = torch.tensor([ids], device=self._model.device)
         out = self._model(given, past_key_values=cache, use_cache=True, logits_to_keep=last)
         return out.logits[0], out.past_key_values

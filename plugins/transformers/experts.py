@@ -1,11 +1,16 @@
 """What is known of a mixture of experts once it is loaded."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import torch
+
+from infra.routing import Counts
+
+Hook = Callable[[Any, Any, Any], None]
+"""Called with a module and its arguments before it computes."""
 
 #: how the fused experts of transformers 5 name the (tokens, K) experts chosen, and their weights
 CHOICES = {"top_k_index": "top_k_weights", "router_indices": "routing_weights"}
@@ -19,6 +24,32 @@ def is_experts(module: Any) -> bool:
 def count(model: Any) -> int | None:
     """Experts of a layer; ``None`` for a dense model."""
     return next((module.num_experts for module in _all(model)), None)
+
+
+def numbered(model: Any) -> Iterator[tuple[str, int, Any]]:
+    """Path, layer and module of all experts."""
+    found = [(path, module) for path, module in model.named_modules() if is_experts(module)]
+    for place, (path, module) in enumerate(found):
+        numbers = [int(part) for part in path.split(".") if part.isdigit()]
+        yield path, numbers[0] if numbers else place, module
+
+
+def watch(model: Any, counts: Counts) -> None:
+    """Count, from now on, where tokens are routed to."""
+    for _, layer, module in numbered(model):
+        each = sum(t.nbytes for p in module.parameters(recurse=False) for t in stored(p))
+        size = each // module.num_experts
+        module.register_forward_pre_hook(_counting(module, counts, layer, size), with_kwargs=True)
+
+
+def stored(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The plain tensors that a tensor is made of: itself, or a quantized one's codes and scales."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        yield tensor
+        return
+    names, _ = tensor.__tensor_flatten__()
+    for name in names:
+        yield from stored(getattr(tensor, name))
 
 
 @torch.no_grad()
@@ -40,6 +71,18 @@ def effective_k(model: Any) -> int | None:
 
 def _all(model: Any) -> Iterator[Any]:
     return filter(is_experts, model.modules())
+
+
+def _counting(module: Any, counts: Counts, layer: int, expert_bytes: int) -> Hook:
+    names = list(inspect.signature(module.forward).parameters)
+    name = next(filter(CHOICES.__contains__, names))
+    place = names.index(name)
+
+    def count_one(_: Any, args: Any, kwargs: Any) -> None:
+        chosen = kwargs[name] if name in kwargs else args[place]
+        counts.add(layer, chosen.tolist(), expert_bytes)
+
+    return count_one
 
 
 def _note(seen: set[int], module: Any, args: Any, kwargs: Any) -> None:

@@ -1,9 +1,10 @@
-"""From a plan to a live model: device, dtype, active experts, quantization."""
+"""From a plan to a live model: device, dtype, active experts, quantization, residency."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
@@ -19,7 +20,11 @@ from transformers import (
 from infra.errors import Refused, nearest
 from infra.plan import Plan
 
-from . import int8
+from . import int8, residency
+
+if TYPE_CHECKING:  # imported where it is asked for: it builds upon the library's insides
+    from .layout import Weights
+    from .streaming import Streams
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 #: who builds models; those for text and images are asked for text alone
@@ -47,7 +52,9 @@ def check(plan: Plan) -> None:
     device(plan.load.device)
     dtype(plan.load.dtype)
     context(plan)
-    builder(read_config(plan))
+    config = read_config(plan)
+    builder(config)
+    residency.check(plan, config)
 
 
 def hush() -> None:
@@ -125,8 +132,9 @@ def builder(config: Any) -> Any:
     raise Refused(f"{who} cannot generate text with models of type {config.model_type!r}.")
 
 
-def load(plan: Plan) -> Any:
-    """The model in evaluation mode, on its device. No pickled weights, no downloads.
+def load(plan: Plan) -> "tuple[Any, Streams | None]":
+    """The model in evaluation mode, on its device, and the experts that stay in its files, if they
+    are streamed. No pickled weights, no downloads.
 
     Raises:
         Refused: the files are not whole, or do not fit the model.
@@ -135,9 +143,26 @@ def load(plan: Plan) -> Any:
         torch.set_num_threads(plan.load.threads)
     config = read_config(plan)
     auto = builder(config)
+    if plan.experts.residency == "stream":
+        return _streamed(plan, config, auto)
+    if plan.experts.residency == "mmap":
+        _, weights = _find_experts(plan, config, auto)
+        every = [each for layer in weights.values() for each in layer]
+        residency.check_mapped(plan, device(plan.load.device), every)
     options = int8.options(config, auto) if plan.quantization == "q8" else {}
+    model = _read(plan, config, auto, options)
+    if plan.quantization == "q8":
+        int8.compute_buffers(model)
+    model = model.to(device(plan.load.device)).eval()
+    if plan.experts.residency == "resident":
+        residency.take_in(residency.fused(model))
+    return model, None
+
+
+def _read(plan: Plan, config: Any, model_class: Any, options: dict[str, Any]) -> Any:
+    """The model, all of whose weights were in the files."""
     with refusing(plan):
-        model, found = auto.from_pretrained(
+        model, found = model_class.from_pretrained(
             plan.model.path,
             config=config,
             dtype=dtype(plan.load.dtype),
@@ -150,6 +175,27 @@ def load(plan: Plan) -> Any:
     if found["missing_keys"]:  # transformers would fill them with random numbers
         missing = ", ".join(sorted(found["missing_keys"])[:3])
         raise Refused(f"{plan.model.path} lacks weights that the model needs: {missing}.")
-    if plan.quantization == "q8":
-        int8.compute_buffers(model)
-    return model.to(device(plan.load.device)).eval()
+    return model
+
+
+def _streamed(plan: Plan, config: Any, auto: Any) -> "tuple[Any, Streams]":
+    from . import streaming
+
+    model_class, weights = _find_experts(plan, config, auto)
+    hollow = streaming.without_experts(model_class)
+    model = _read(plan, config, hollow, {"experts_implementation": streaming.NAME})
+    model = model.to(device(plan.load.device)).eval()
+    # mapped, they would be dropped for the experts that pass by, and read again for every token
+    residency.take_in(model.parameters())
+    return model, streaming.Streams(model, weights, plan.experts.io_threads)
+
+
+def _find_experts(plan: Plan, config: Any, auto: Any) -> "tuple[type, dict[str, list[Weights]]]":
+    """The model's class, and where the weights of its experts are."""
+    from . import layout
+
+    with torch.device("meta"):
+        skeleton = auto.from_config(config)
+    residency.check_model(plan, skeleton)
+    with refusing(plan):
+        return type(skeleton), layout.find(skeleton, Path(plan.model.path))

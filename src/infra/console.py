@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from infra import tables
+from infra import heatmap, tables
 from infra.journal import State
 from infra.plan import Plan
-from infra.types import Expected, Generation, Json, Prompt, Record, Result
+from infra.types import Expected, Generation, Json, Prompt, Record, Result, Routing
 
 #: prompts shown one by one at the end; more are counted
 MOST_PROMPTS = 12
@@ -28,6 +28,8 @@ WIDE = 200
 TAIL = 240
 #: characters of a call's result
 RESULT = 200
+#: columns of a picture of experts
+HEAT = 100
 #: seconds between lines about a stage under way, where there is no terminal to redraw
 PATIENCE = 30
 MARK = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
@@ -79,6 +81,8 @@ class Console:
         fits = tables.natural(rows) + 2 <= self.out.width
         for part in [lined(rows)] if fits else tables.stacked(rows, self.out.width):
             self.out.print(part)
+        for phase in record.routing[-1:]:  # decode, where there is any
+            self.out.print(routed(phase, self.out.width))
         for note in record.notes:
             self.say(f"note: {note}")
 
@@ -212,6 +216,13 @@ def _shown_choices(call: Expected) -> str:
     fixed = [f"{key}={value!r}" for key, value in call.arguments.items()]
     free = [f"{key}={'|'.join(map(repr, values))}" for key, values in call.acceptable.items()]
     return f"{call.name}({', '.join([*fixed, *free])})"
+
+
+def routed(routing: Routing, width: int) -> Text:
+    """How many tokens each expert got, as blocks: layers down, experts across."""
+    title = f"\nexperts used by {routing.tokens} tokens of {routing.phase}, layers down\n"
+    lines = heatmap.blocks(routing, min(width, HEAT) - 2)
+    return Text(title, "dim") + Text("\n".join(f"▏{line}▕" for line in lines))
 
 
 def summary(record: Record) -> list[list[str]]:

@@ -18,7 +18,7 @@ MOST_UNQUANTIZED = 0.02
 
 def verify(plan: Plan, facts: Facts) -> None:
     """Raises:
-    Failed: K, quantization or dtype asked for and not in effect, with both values.
+    Failed: K, residency, quantization or dtype asked for and not in effect, with both values.
     """
     _verify_experts(plan, facts)
     _verify_quantization(plan.quantization, facts)
@@ -31,6 +31,11 @@ def _verify_experts(plan: Plan, facts: Facts) -> None:
     if asked is not None and facts.effective_k != asked:
         raise Failed(
             f"experts.active={asked} was asked for, but a token uses {facts.effective_k} experts."
+        )
+    if plan.experts.residency not in (None, facts.residency):
+        raise Failed(
+            f"experts.residency={plan.experts.residency} was asked for, "
+            f"{facts.residency or 'something unknown'} is in effect."
         )
 
 

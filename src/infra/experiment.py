@@ -2,11 +2,12 @@
 
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra import machine, record, runs, tracking
+from infra import machine, preflight, record, runs, tracking
 from infra.clock import Clock
 from infra.conditions import counters, flags, oom, pagecache
 from infra.console import Console
@@ -16,7 +17,12 @@ from infra.isolate import Child, Hosts
 from infra.journal import State
 from infra.plan import Plan, to_json
 from infra.plugins import registry
-from infra.types import Prompt, Record
+from infra.types import Json, Prompt, Record, Stage
+
+#: why a process ends by SIGBUS, as mmap(2) has it
+UNREADABLE = (
+    "the weights file that it had mapped was truncated, or its disk could not read a page of it"
+)
 
 
 class Outcome(NamedTuple):
@@ -38,15 +44,26 @@ def execute(
     """Run ``plan`` in a child, write its record, with ``remarks`` among its notes, and publish it.
 
     Raises:
-        Refused: the child found that the plan cannot run here, and it is no part of a sweep;
-            nothing is left of it.
+        Refused: there is too little memory, or the child found that the plan cannot run here, and
+            it is no part of a sweep; nothing is left of it.
     """
+    judged = _judged(plan, prompts, hosts)
+    if judged.problem and plan.preflight == "refuse":
+        if plan.sweep:
+            return refuse(plan, judged.problem, console, judged.estimate)
+        raise Refused(judged.problem)
+    console.warn(judged.problem)
+    remarks = (*remarks, *filter(None, (judged.problem, _about_weights(plan))))
     clock, state = Clock(), State(prompts)
     told: dict[str, Any] = {"plan": to_json(plan), "started": time.time(), "machine": _machine()}
+    told["estimate"] = judged.estimate
     with Interrupts() as interrupts, runs.opened(plan, prompts, clock) as folder:
         if plan.cache == "cold":
             hosts.close()  # pages that a live process has mapped are not dropped
-        pagecache.prepare(plan)
+        if plan.memory and not hosts.holds(plan):
+            pagecache.prepare(replace(plan, cache="cold"))  # only new pages count for the limit
+        else:
+            pagecache.prepare(plan)
         before, killed = counters.read(), oom.kills()
         with hosts.child(plan, folder, clock, state) as child:
             status, cause = _follow(child, plan, console, interrupts)
@@ -54,24 +71,43 @@ def execute(
             _remove(folder)
             raise Refused(state.refused)
         crashed = child.died and not state.over
-        if crashed and child.ended == -signal.SIGKILL and oom.kills() > killed:
-            cause = f"{cause}: the system killed it for lack of memory"
+        if crashed and child.ended == -signal.SIGKILL:
+            cause = f"{cause}{_lacking(child, oom.kills() - killed)}"
+        if crashed and child.ended == -signal.SIGBUS:
+            cause = f"{cause}: {UNREADABLE}"
         told["cache"] = cache = pagecache.found(plan, state.stages)
         told["flags"] = flags.between(before, counters.read(), state.generations, cache)
         found = record.from_state(
             state, status=status, cause=cause, samples=tuple(child.samples.rows), **told
         )
         found = replace(found, notes=(*remarks, *found.notes))
+        _learn(plan, found.stages)
         return Outcome(*_kept(found, folder, plan, console), interrupts.came, crashed)
 
 
-def refuse(plan: Plan, sentence: str, console: Console) -> Outcome:
+def _judged(plan: Plan, prompts: list[Prompt], hosts: Hosts) -> preflight.Verdict:
+    """What is expected of its memory; a process that has loaded the same fits already."""
+    if hosts.holds(plan):
+        return preflight.judge(plan, prompts)._replace(problem=None)
+    hosts.close()  # what it holds is free for this run
+    return preflight.judge(plan, prompts)
+
+
+def _about_weights(plan: Plan) -> str | None:
+    if not plan.model.random:
+        return None
+    return f"the weights are {plan.model.origin}: times and memory are real, answers mean nothing"
+
+
+def refuse(
+    plan: Plan, sentence: str, console: Console, estimate: Mapping[str, Json] | None = None
+) -> Outcome:
     """The record of a run of a sweep that cannot be; nothing was loaded."""
     clock, started = Clock(), time.time()
     with Interrupts() as interrupts, runs.opened(plan, [], clock) as folder:
         found = record.from_state(
             State([]), plan=to_json(plan), status="FAILED", cause=f"refused: {sentence}",
-            started=started, machine=_machine(),
+            started=started, machine=_machine(), estimate=estimate or {},
         )  # fmt: skip
         return Outcome(*_kept(found, folder, plan, console), interrupts.came)
 
@@ -100,6 +136,20 @@ def _follow(
         return "FAILED", f"refused: {state.refused}"
     ended = f"the engine's process ended by {child.ended_by} in {state.place}"
     return "FAILED", state.failed or ended
+
+
+def _learn(plan: Plan, stages: Sequence[Stage]) -> None:
+    """Remember what the engine's import took, for the next run's estimate."""
+    rss = next((stage.memory.get("rss") for stage in stages if stage.name == "import"), None)
+    if rss and plan.isolation != "none":
+        preflight.learn(plan, rss)
+
+
+def _lacking(child: Child, kills: int) -> str:
+    """Why the kernel killed the engine's process, after ``kills`` outside of a limit of its own."""
+    if limit := child.process.limit_hit:
+        return f": it needed more than limits.memory={limit:,} bytes, and the system killed it"
+    return ": the system killed it for lack of memory" if kills > 0 else ""
 
 
 def _kept(found: Record, folder: Path, plan: Plan, console: Console) -> tuple[Record, Path]:

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from infra import limits
 from infra.clock import Clock
 from infra.conditions import oom
 from infra.errors import InfraError, Refused
@@ -78,7 +79,13 @@ class Host:
     def run(
         self, plan: Plan, prompts: list[Prompt], journal: Journal, clock: Clock, name: str
     ) -> None:
-        """All stages; the model is loaded if it is not there yet."""
+        """All stages; the model is loaded if it is not there yet.
+
+        Raises:
+            Failed: the limit of memory is not in effect; what ``Pipeline`` raises.
+        """
+        if plan.memory:
+            limits.verify(plan.memory)
         pipeline = Pipeline(plan, prompts, journal, clock)
         if self.engine:
             pipeline.reopen(self.engine, self.loaded_by, self.next_order)

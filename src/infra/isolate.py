@@ -16,11 +16,13 @@ from pathlib import Path
 
 import psutil
 
-from infra import gpu, memory
+from infra import gpu, limits, memory
 from infra.clock import Clock
 from infra.journal import Reader, State
 from infra.plan import Plan
 
+#: as a program of sh: go into the cgroup whose file is ``$0``, then become the command
+ENTER = 'echo $$ > "$0" && exec "$@"'
 #: seconds between two looks at a child at work
 TICK = 0.25
 #: samples kept of a run; every second one is dropped when there are more
@@ -47,9 +49,15 @@ class Process:
     """One ``python -m infra.host``, which runs one folder after another. It rings a bell, a
     pipe that ends with it, whenever its parent should look at the journal."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
+        """Args:
+        limit: bytes of memory that it may use, all that it starts included.
+        """
+        self.group = limits.Group(limit) if limit else None
         self.bell, ring = os.pipe()
         command = [sys.executable, "-m", "infra.host", str(folder), str(ring)]
+        if self.group:  # a shell enters first, so that all of Python counts
+            command = ["sh", "-c", ENTER, str(self.group.door), *command]
         with (folder / "child.log").open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=log, process_group=0,
@@ -77,12 +85,22 @@ class Process:
                 self._process.kill()
         with contextlib.suppress(OSError):
             os.close(self.bell)
+        if self.group:
+            self.group.remove()
         return self._process.returncode
+
+    @property
+    def limit_hit(self) -> int | None:
+        """The limit of memory in bytes, if the kernel killed something for it; known once the
+        process has ended."""
+        return self.group.limit if self.group and self.group.killed else None
 
 
 class Thread:
     """The same inside this process, for debuggers and profilers. It cannot be killed: what is ended
     goes on unheard until the program ends."""
+
+    limit_hit = None
 
     def __init__(self, folder: Path) -> None:
         from infra.host import Host  # noqa: PLC0415  # with all that a child needs
@@ -207,6 +225,13 @@ class Hosts:
             else:
                 child.kill()
 
+    def holds(self, plan: Plan) -> bool:
+        """Whether a process is kept that has loaded what ``plan`` loads."""
+        return self._kept is not None and (plan.isolation, plan.load_key) == (
+            "reuse",
+            self._kept[0],
+        )
+
     def close(self) -> None:
         """End the process that was kept, if any."""
         if self._kept:
@@ -221,4 +246,4 @@ class Hosts:
                 process.say(str(folder))
                 return process
             process.end()
-        return Thread(folder) if plan.isolation == "none" else Process(folder)
+        return Thread(folder) if plan.isolation == "none" else Process(folder, plan.memory)

@@ -13,7 +13,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from infra.types import Call, Facts, Generation, Json, Message, Prompt, Reply, Result, Stage
+from infra.types import (
+    Call,
+    Facts,
+    Generation,
+    Json,
+    Message,
+    Prompt,
+    Reply,
+    Result,
+    Routing,
+    Stage,
+)  # fmt: skip
 
 NAME = "journal"
 #: events after which the parent has something to do
@@ -62,6 +73,7 @@ class State:
     warmup: list[Generation] = field(default_factory=list)
     generations: list[Generation] = field(default_factory=list)
     parser: str | None = None  #: which reads the answers, and why
+    routing: list[Routing] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     happened: list[Stage | Result] = field(default_factory=list)
     """For people to watch: stages that ended, functions when they start and when they end."""
@@ -164,6 +176,9 @@ class State:
             self.generations[position], reply=reply_from(reply), **fields
         )
 
+    def _on_routing(self, phases: list[dict[str, Any]]) -> None:
+        self.routing = [routing_from(phase) for phase in phases]
+
     def _on_parser(self, reason: str) -> None:
         self.parser = reason
 
@@ -197,6 +212,11 @@ def _timed(tokens: list[tuple[int, float, str]]) -> dict[str, Any]:
 def results_from(data: Iterable[dict[str, Any]]) -> tuple[Result, ...]:
     """Results from their JSON objects."""
     return tuple(Result(**{**each, "call": Call(**each["call"])}) for each in data)
+
+
+def routing_from(data: dict[str, Any]) -> Routing:
+    """A Routing from its JSON object."""
+    return Routing(**{**data, "used": tuple(map(tuple, data["used"]))})
 
 
 def reply_from(data: dict[str, Any]) -> Reply:

@@ -40,6 +40,11 @@ def usage(pid: int | None = None) -> dict[str, int | None]:
     return _linux(pid or os.getpid()) if LINUX else _portable(pid)
 
 
+def bytes_read() -> int | None:
+    """What this process has read from storage so far; ``None`` where unknown."""
+    return _read_bytes(os.getpid()) if LINUX else None
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far.
 

@@ -16,11 +16,11 @@ from infra.journal import Journal
 from infra.parsers import choose, declaration, thinking
 from infra.plan import Plan
 from infra.plugins import registry
-from infra.protocols import Attempt, Backend, Engine
+from infra.protocols import Attempt, Backend, Engine, Router
 from infra.request import Answer, Asked, ids_sha256, request_seed
 from infra.rounds import Rounds, check
 from infra.toolbox import Toolbox, functions
-from infra.types import Prompt
+from infra.types import Prompt, Routing
 
 if TYPE_CHECKING:
     from infra.matcher import Guide, Matcher
@@ -126,8 +126,11 @@ class Pipeline:
         with self.stage("warmup", engine):
             for index in range(min(self.plan.warmup, len(self.prompts))):
                 self.request(engine, self.first(index))
+        routed(engine)  # the warm-up's, which count nowhere
         with self.stage("generate", engine):
             self.answers = [self.converse(engine, index) for index in range(len(self.prompts))]
+        if phases := routed(engine):
+            self.journal.write("routing", phases=phases)
 
     def first(self, index: int) -> Asked:
         """A prompt before any of its calls."""
@@ -227,6 +230,11 @@ def exact(attempt: Attempt) -> bool | None:
     """Whether the calls of all rounds are those expected; ``None`` where nothing tells."""
     wanted = attempt.prompt.expected
     return scoring.exact(attempt.calls, wanted) if isinstance(wanted, tuple) else None
+
+
+def routed(engine: Engine) -> list[Routing]:
+    """What the engine counted since the last call; nothing where it does not count."""
+    return list(engine.routing()) if isinstance(engine, Router) else []
 
 
 def encoded(engine: Engine, prompt: Prompt) -> list[int]:

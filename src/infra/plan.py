@@ -10,7 +10,7 @@ from typing import Any
 from infra.types import Json, Sampling
 
 #: keys that change how a run is watched or kept, not what it computes
-OPERATIONAL = frozenset({"tracking", "timeout", "name", "isolation", "sweep", "cell"})
+OPERATIONAL = frozenset({"tracking", "timeout", "name", "isolation", "sweep", "cell", "preflight"})
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Weights:
     quantization: str = "none"  #: scheme that the files hold, ``none`` for floats
     origin: str = ""  #: repository and revision that they came from
     trust_remote_code: bool = False
+    random: bool = False  #: drawn here, in the shape of the model
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,16 @@ class Load:
     batch: int | None = None
     mmap: bool | None = None
     repack: bool | None = None
+
+
+@dataclass(frozen=True)
+class Experts:
+    """Where the experts' weights are, and what is seen of their use."""
+
+    residency: str | None = None  #: ``resident``, ``mmap``, ``stream``, or the engine's own way
+    io_threads: int = 8
+    pin: int = 0  #: MB
+    telemetry: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,9 @@ class Plan:
     quantization: str
     prompts: PromptSet
     experts_active: int | None = None
+    experts: Experts = field(default_factory=Experts)
+    memory: int | None = None  #: bytes that the engine's process may use
+    preflight: str = "refuse"
     sampling: Sampling = field(default_factory=Sampling)
     constraint: Constraint = field(default_factory=Constraint)
     load: Load = field(default_factory=Load)
@@ -117,7 +131,10 @@ class Plan:
     def load_key(self) -> str:
         """SHA-256 of all that decides what the engine loads: runs that share it can share one."""
         plan = to_json(self)
-        names = "model", "backend", "quantization", "experts_active", "load", "versions", "plugins"
+        names = (
+            "model", "backend", "quantization", "experts_active", "experts", "memory", "load",
+            "versions", "plugins",
+        )  # fmt: skip
         return digest({name: plan[name] for name in names})
 
 
@@ -146,6 +163,7 @@ def from_json(data: Mapping[str, Json]) -> Plan:
     known["prompts"] = PromptSet(**known["prompts"])
     known["sampling"] = Sampling(**{**known["sampling"], "stop": tuple(known["sampling"]["stop"])})
     known["load"] = Load(**known["load"])
+    known["experts"] = Experts(**known["experts"])
     known["constraint"] = Constraint(**known["constraint"])
     known["tools"] = Tools(**{**known["tools"], "run": tuple(known["tools"].get("run", ()))})
     known["tracking"] = Tracking(**known["tracking"])

@@ -3,9 +3,9 @@
 import math
 import os
 
-from infra import constraint, machine, prompts, schema, toolbox, tracking, weights
+from infra import constraint, limits, machine, prompts, schema, toolbox, tracking, weights
 from infra.errors import Refused, nearest
-from infra.plan import Constraint, Load, Plan, PromptSet, Tracking, Weights
+from infra.plan import Constraint, Experts, Load, Plan, PromptSet, Tracking, Weights
 from infra.plugins import Registry
 from infra.protocols import Backend
 from infra.schema import Config
@@ -13,6 +13,8 @@ from infra.types import Prompt, Sampling
 
 ISOLATIONS = ("reuse", "fresh", "none")
 CACHES = ("asis", "warm", "cold")
+RESIDENCIES = ("resident", "mmap", "stream")
+PREFLIGHTS = ("refuse", "warn", "off")
 QUANTIZATIONS = ("stored", "none", "q8", "q4", "q3", "q2")
 
 
@@ -26,6 +28,7 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
     _check_installed(config.backend.name, backend)
     _check_quantization(config, backend, registry)
     _check_words(config)
+    memory = _memory(config)
     sampling, tracked = _sampling(config), Tracking(**vars(config.tracking))
     tracking.check(tracked)
     prompt_set, asked = prompts.load(prompt=config.prompt, **vars(config.prompts))
@@ -35,7 +38,7 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
     functions = toolbox.functions(tools, registry)
     asked = [toolbox.offered(prompt, functions) for prompt in asked]
     model = weights.resolve(config.model, config.backend.name, backend, config.quantization.scheme)
-    _check_experts(config.experts.active, model)
+    _check_experts(config.experts, model)
     _check_load(config.load, model)
     held = constraint.planned(config, asked)
     plan = Plan(
@@ -44,6 +47,9 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
         quantization=config.quantization.scheme,
         prompts=prompt_set,
         experts_active=config.experts.active,
+        experts=_experts(config.experts),
+        memory=memory,
+        preflight=config.preflight,
         sampling=sampling,
         load=Load(**vars(config.load)),
         tools=tools,
@@ -72,6 +78,9 @@ def sketch(config: Config) -> Plan:
         quantization=config.quantization.scheme,
         prompts=PromptSet(config.prompts.file or "", "", 0),
         experts_active=config.experts.active,
+        experts=_experts(config.experts),
+        memory=_memory_asked(config),
+        preflight=config.preflight,
         sampling=Sampling(
             **{**vars(config.sampling), "stop": tuple(config.sampling.stop)}, seed=config.seed
         ),
@@ -115,13 +124,42 @@ def _check_quantization(config: Config, backend: Backend, registry: Registry) ->
 
 
 def _check_words(config: Config) -> None:
-    for key, words in (("isolation", ISOLATIONS), ("cache", CACHES)):
+    known = {"isolation": ISOLATIONS, "cache": CACHES, "preflight": PREFLIGHTS}
+    for key, words in known.items():
         if (word := getattr(config, key)) not in words:
             raise Refused(f"{key}={word} is not known. {nearest(word, words)}")
     if config.isolation == "none" and config.timeout is not None:
         raise Refused("timeout needs a process that can be ended: leave out isolation=none.")
     if config.retries < 0:
         raise Refused(f"retries={config.retries} must be at least 0.")
+
+
+def _memory(config: Config) -> int | None:
+    """The limit of memory in bytes, which can be set here."""
+    text = config.limits.memory
+    if text is None:
+        return None
+    if config.isolation == "none":
+        raise Refused("limits.memory needs a process of its own: leave out isolation=none.")
+    if config.cache == "warm":
+        raise Refused(
+            "cache=warm reads the weights where limits.memory does not count them: leave one out."
+        )
+    limits.check(limit := limits.parse(text))
+    return limit
+
+
+def _memory_asked(config: Config) -> int | None:
+    """The same of a run that is refused, maybe for this."""
+    try:
+        return limits.parse(config.limits.memory) if config.limits.memory else None
+    except Refused:
+        return None
+
+
+def _experts(given: schema.Experts) -> Experts:
+    fields = {key: value for key, value in vars(given).items() if key != "active"}
+    return Experts(**fields)
 
 
 def _sampling(config: Config) -> Sampling:
@@ -148,7 +186,9 @@ def _sampling(config: Config) -> Sampling:
     return Sampling(**{**vars(given), "stop": tuple(given.stop)}, seed=config.seed)
 
 
-def _check_experts(active: int | None, model: Weights) -> None:
+def _check_experts(experts: schema.Experts, model: Weights) -> None:
+    _check_residency(experts, model)
+    active = experts.active
     if active is None:
         return
     if model.experts is None:
@@ -160,6 +200,25 @@ def _check_experts(active: int | None, model: Weights) -> None:
         raise Refused(
             f"experts.active={active} is out of range: model {model.name} has {model.experts} "
             f"experts a layer and uses {model.experts_used} of them; choose 1 to {model.experts}."
+        )
+
+
+def _check_residency(experts: schema.Experts, model: Weights) -> None:
+    residency = experts.residency
+    if residency not in (None, *RESIDENCIES):
+        raise Refused(
+            f"experts.residency={residency} is not known. {nearest(residency, RESIDENCIES)}"
+        )
+    if experts.io_threads < 1:
+        raise Refused(f"experts.io_threads={experts.io_threads} must be at least 1.")
+    if experts.pin < 0:
+        raise Refused(f"experts.pin={experts.pin} must be at least 0 MB.")
+    if experts.pin and residency != "stream":
+        raise Refused(f"experts.pin={experts.pin} needs experts.residency=stream.")
+    if residency == "stream" and model.experts is None:
+        raise Refused(
+            f"experts.residency=stream was asked for, but model {model.name} is dense: every "
+            "token needs all of its weights. Leave it out, or try experts.residency=mmap."
         )
 
 

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from infra.events import Event
 from infra.plan import Plan
-from infra.types import Call, CallRules, Facts, Json, Prompt, Reply, Sampling, Token, ToolSchema
+from infra.types import (
+    Call,
+    CallRules,
+    Estimate,
+    Facts,
+    Json,
+    Prompt,
+    Reply,
+    Routing,
+    Sampling,
+    Token,
+    ToolSchema,
+)
 
 if TYPE_CHECKING:  # verbs do without numpy
     import numpy as np
@@ -91,6 +103,26 @@ class Backend(Protocol):
 
     def load(self, plan: Plan) -> Engine:
         """Load the model that ``plan`` describes. Timed as stage ``load``."""
+
+
+@runtime_checkable
+class Router(Protocol):
+    """An engine that can tell where tokens were routed to, if ``experts.telemetry`` asks for it."""
+
+    def routing(self) -> Sequence[Routing]:
+        """Of the requests since the last call."""
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """A backend that knows how much memory a run takes, before it starts."""
+
+    def estimate(self, plan: Plan, tokens: int) -> Estimate | None:
+        """Without loading weights, in the parent; ``None`` where it is not known.
+
+        Args:
+            tokens: that the longest request may have, answer included.
+        """
 
 
 @runtime_checkable

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from infra.files import write_atomic
-from infra.journal import State, reply_from, results_from
+from infra.journal import State, reply_from, results_from, routing_from
 from infra.plan import identity_of
 from infra.plugins import Registry
 from infra.prompts import from_row, to_row
-from infra.types import Facts, Generation, Json, Measure, Record, Stage
+from infra.types import Facts, Generation, Json, Measure, Record, Routing, Stage
 
-RECORD, GENERATIONS = "record.json", "generations.jsonl"
+RECORD, GENERATIONS, ROUTING = "record.json", "generations.jsonl", "routing.json"
+#: counts of experts, layers times experts, that record.json holds; more are in routing.json alone
+MOST_COUNTS = 4096
 
 
 def with_metrics(record: Record, registry: Registry) -> Record:
@@ -52,14 +54,15 @@ def from_state(state: State, plan: dict[str, Json], **fields: Any) -> Record:
         facts=done.facts,
         parser=done.parser,
         reused=done.reused,
+        routing=tuple(done.routing),
         notes=tuple(done.notes),
         **fields,
     )
 
 
 def write(record: Record, folder: Path) -> Path:
-    """Write generations.jsonl, then record.json, into ``folder`` or, if its disk is full, into a
-    temporary folder.
+    """Write generations.jsonl, routing.json if it is needed, then record.json, into ``folder`` or,
+    if its disk is full, into a temporary folder.
 
     Returns:
         The path of record.json.
@@ -72,6 +75,8 @@ def write(record: Record, folder: Path) -> Path:
 
 def _write(record: Record, folder: Path) -> Path:
     write_atomic(folder / GENERATIONS, "".join(_lines(record)))
+    if any(map(_is_large, record.routing)):
+        write_atomic(folder / ROUTING, json.dumps([_routing(each) for each in record.routing]))
     write_atomic(folder / RECORD, json.dumps(summary(record), indent=1) + "\n")
     return folder / RECORD
 
@@ -82,8 +87,24 @@ def summary(record: Record) -> dict[str, Json]:
     kept["stages"] = [dataclasses.asdict(stage) for stage in record.stages]
     kept["facts"] = _facts(record.facts) if record.facts else None
     kept["warmup"], kept["generations"] = len(record.warmup), len(record.generations)
+    kept["routing"] = [
+        _routing(e) | ({"used": None} if _is_large(e) else {}) for e in record.routing
+    ]
     result: dict[str, Json] = json.loads(json.dumps(kept, default=list))
     return result
+
+
+def _is_large(routing: Routing) -> bool:
+    return sum(map(len, routing.used)) > MOST_COUNTS
+
+
+def _routing(routing: Routing) -> dict[str, Json]:
+    """With a line of numbers for each layer."""
+    return {**vars(routing), "used": [" ".join(map(str, layer)) for layer in routing.used]}
+
+
+def _read_routing(data: dict[str, Json]) -> Routing:
+    return routing_from({**data, "used": [map(int, layer.split()) for layer in data["used"]]})
 
 
 def _facts(facts: Facts) -> dict[str, Json]:
@@ -108,6 +129,9 @@ def read(folder: Path) -> Record:
     data["stages"] = tuple(Stage(**stage) for stage in data["stages"])
     data["facts"] = _read_facts(data["facts"]) if data["facts"] else None
     data["notes"], data["flags"] = tuple(data["notes"]), tuple(data["flags"])
+    if any(each["used"] is None for each in data.setdefault("routing", [])):
+        data["routing"] = json.loads((folder / ROUTING).read_text())
+    data["routing"] = tuple(map(_read_routing, data["routing"]))
     data["warmup"] = tuple(_generations(row for row in rows if row["phase"] == "warmup"))
     data["generations"] = tuple(_generations(row for row in rows if row["phase"] == "generate"))
     return Record(**data)

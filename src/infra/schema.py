@@ -20,6 +20,11 @@ class Model:
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     """A backend's name or a format -> quantization (or ``any``) -> a path, or repo, file and
     revision; the backend's name counts first."""
+    weights: str = "real"  #: real, or random: of the model's shape, made here
+    routing: str = "random"  #: of random weights: random, or spread as reported of real models
+    shape: str | None = None  #: config.json that random weights follow, if model.path gives none
+    layers: int | None = None  #: of random weights: only the first so many
+    storage: str | None = None  #: type of random weights, as in Q4_0 or BF16
     trust_remote_code: bool = False
 
 
@@ -36,6 +41,15 @@ class Quantization:
 @dataclass
 class Experts:
     active: int | None = None
+    residency: str | None = None  #: resident, mmap or stream; the engine's own way without it
+    io_threads: int = 8  #: that read experts at once, for stream
+    pin: int = 0  #: MB of the hottest experts that are locked in memory, for stream
+    telemetry: bool = False  #: count which experts the tokens are routed to
+
+
+@dataclass
+class Limits:
+    memory: str | None = None  #: most that the engine's process may use, as in 700MB or 8GiB
 
 
 @dataclass
@@ -105,6 +119,8 @@ class Config:
     backend: Named = field(default_factory=Named)
     quantization: Quantization = field(default_factory=Quantization)
     experts: Experts = field(default_factory=Experts)
+    limits: Limits = field(default_factory=Limits)
+    preflight: str = "refuse"  #: where memory is estimated to be too small: refuse, warn or off
     sampling: Sampling = field(default_factory=Sampling)
     prompts: Prompts = field(default_factory=Prompts)
     prompt: str | None = None  #: one question instead of a prompt set

@@ -120,6 +120,7 @@ class Facts:
     threads: int | None
     experts: int | None = None  #: of a layer; ``None`` for a dense model
     effective_k: int | None = None  #: experts that a token was seen to use in a forward pass
+    residency: str | None = None  #: of the experts: ``resident``, ``mmap`` or ``stream``
     schemes: Mapping[str, float] = field(default_factory=dict)
     """Storage type -> share of all weights, e.g. ``{"q4_k": 0.8, "q6_k": 0.2}``."""
     unquantized: float = 1.0  #: share of the matrix weights that is stored as floats
@@ -215,6 +216,50 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Routing:
+    """Which experts the tokens of one phase were sent to, and what it took to have them there."""
+
+    phase: str  #: ``prefill`` or ``decode``, of the measured requests
+    tokens: int
+    used: tuple[tuple[int, ...], ...]  #: layer -> expert -> tokens sent to it
+    overlap: float | None = None
+    """Share of a token's experts that the token before used too, mean over layers and tokens."""
+    wanted: int | None = None  #: bytes of the experts that were routed to
+    read: int | None = None  #: bytes of them that came from storage
+    waited: float | None = None  #: seconds that the computation waited for them
+    seconds: float = 0.0  #: that the phase took
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Main memory that a run is expected to take, in bytes, by what takes it."""
+
+    engine: int  #: interpreter and libraries, once imported and used
+    weights: int  #: in memory of their own: copied, cast, quantized or repacked
+    mapped: int = 0  #: read in place from their files, all that will be
+    kept: int = 0  #: of those, what each token needs: without it, each token waits for the disk
+    cache: int = 0  #: keys and values of the context
+    compute: int = 0  #: buffers of the forward pass
+    transient: int = 0  #: on top while loading, at most
+
+    @property
+    def own(self) -> int:
+        """What cannot be dropped, at its highest."""
+        work = max(self.cache + self.compute, self.transient)
+        return self.engine + self.weights + work
+
+    @property
+    def needed(self) -> int:
+        """The least in which the run makes sense."""
+        return self.own + self.kept
+
+    @property
+    def peak(self) -> int:
+        """The most that the process will hold where nothing is short (VmHWM)."""
+        return self.own + self.mapped
+
+
+@dataclass(frozen=True)
 class Record:
     """A run after it ran; what metrics read. ``record.json`` holds it without the generations."""
 
@@ -232,8 +277,12 @@ class Record:
     machine: Mapping[str, Json] = field(default_factory=dict)
     identity: str = ""  #: SHA-256 of what decided the run, its repeat left out
     reused: str | None = None  #: the run whose process had loaded the model already
+    routing: tuple[Routing, ...] = ()  #: where it was counted
     cache: Mapping[str, Json] = field(default_factory=dict)
     """Of the weights' pages before the load: ``asked`` and ``effective``."""
+    estimate: Mapping[str, Json] = field(default_factory=dict)
+    """Of memory, before the run: the fields of ``Estimate`` and what was ``available``, in bytes;
+    empty where it was unknown."""
     flags: tuple[str, ...] = ()  #: what the machine did that makes times less trustworthy
     notes: tuple[str, ...] = ()
     metrics: Mapping[str, Json] = field(default_factory=dict)

@@ -13,6 +13,7 @@ import pytest
 
 from infra import testing
 from infra.errors import Refused
+from infra.plan import Experts
 from infra.plugins import bundled, registry
 from infra.protocols import Engine
 
@@ -194,3 +195,22 @@ def test_a_context_that_nothing_states_is_asked_for() -> None:
     plan = replace(plan, model=replace(plan.model, context=None))
     with pytest.raises(Refused, match=r"set load\.context"):
         registry().get("infra_backends", "mlx").prepare(plan)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"residency": "stream"}, "experts.residency=stream.*llama_cpp or transformers"),
+        ({"residency": "mmap"}, "experts.residency=mmap"),
+        ({"residency": "resident", "pin": 10}, "experts.pin=10"),
+    ],
+)
+def test_experts_are_nowhere_but_in_memory(asked: dict[str, Any], said: str) -> None:
+    plan = replace(testing.plan_for(WEIGHTS, "mlx"), experts=Experts(**asked))
+    with pytest.raises(Refused, match=said):
+        registry().get("infra_backends", "mlx").prepare(plan)
+
+
+def test_experts_are_resident() -> None:
+    with loaded() as engine:
+        assert engine.facts.residency == "resident"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from infra import machine, record
+from infra import heatmap, machine, record
 from infra.errors import InfraError, Refused, nearest
 from infra.files import write_atomic
 from infra.plan import Tracking
@@ -19,7 +19,7 @@ from infra.tracking.mlflow_store import Store
 from infra.types import Json, Record
 
 MARK = "published.json"
-FILES = (record.RECORD, "plan.yaml", record.GENERATIONS, "prompts.jsonl")
+FILES = (record.RECORD, "plan.yaml", record.GENERATIONS, "prompts.jsonl", record.ROUTING)
 KINDS = ("none", "local", "server")
 
 
@@ -246,6 +246,8 @@ def _send(found: Record, folder: Path, store: Store) -> str:
         if (folder / file).exists():
             client.log_artifact(run, str(folder / file))
     client.log_text(run, mlflow_run.environment(found), "environment.txt")
+    if found.routing:
+        client.log_text(run, heatmap.svg(found.routing), "routing.svg")
     _send_spans(found, folder, store, run)
     client.set_terminated(run, found.status, end)
     return str(run)

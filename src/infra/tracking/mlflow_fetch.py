@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: what a run's folder must have to be read
 WHOLE = (record.RECORD, record.GENERATIONS, runs.PLAN, runs.PROMPTS)
+#: what some have besides
+MORE = (record.ROUTING,)
 #: a sweep's file; infra.sweeps imports us
 SWEEPS, SWEEP = "sweeps", "sweep.json"
 
@@ -73,7 +75,7 @@ def _bring(run: "Run", folder: Path, files: tuple[str, ...], store: Store) -> bo
         return False
     staged = Path(tempfile.mkdtemp(prefix=".fetched-", dir=folder.parent))
     try:
-        for file in files:
+        for file in (*files, *there.intersection(MORE)):
             store.client.download_artifacts(run.info.run_id, file, str(staged))
         _complete(run, staged, store)
         staged.chmod(0o755)

@@ -8,16 +8,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from infra.errors import Refused
+from infra.errors import Refused, nearest
 from infra.plan import Weights
 from infra.protocols import Backend
 from infra.schema import Model
 from infra.types import Json
-from infra.weights import metadata, sources
+from infra.weights import metadata, random_model, sources
 from infra.weights.headers import check_safetensors, gguf_parts, read_gguf
 from infra.weights.notes import remembered
 from infra.weights.sources import Source
 
+WEIGHTS = ("real", "random")
+ROUTINGS = ("random", "spread")
 INDEX = "model.safetensors.index.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -38,11 +40,15 @@ def resolve(model: Model, backend_name: str, backend: Backend, quantization: str
             or they cannot be downloaded.
     """
     try:
-        source = sources.pick(model, backend_name, backend, quantization)
+        made = random_model.bring(model, backend, quantization) if _random(model) else None
+        if made:
+            source = Source(made.path)
+        else:
+            source = sources.pick(model, backend_name, backend, quantization)
         path = source.bring()
         files = _files(source, path)
         describe = _describe_gguf if source.format == "gguf" else _describe_checkpoint
-        described, digest = describe(path, files), _intact_digest(files)
+        described, digest = describe(path, files), made.digest if made else _intact_digest(files)
     except OSError as error:
         place = error.filename or model.path or model.name
         raise Refused(f"{place} cannot be read: {error.strerror}.") from error
@@ -51,10 +57,30 @@ def resolve(model: Model, backend_name: str, backend: Backend, quantization: str
         path=str(path),
         format=source.format,
         digest=digest,
-        origin=_origin(source, path),
+        origin=made.about if made else _origin(source, path),
         trust_remote_code=model.trust_remote_code,
+        random=made is not None,
         **described,
     )
+
+
+def _random(model: Model) -> bool:
+    """Whether the weights are to be drawn.
+
+    Raises:
+        Refused: a word that is not known, or one that is only read for random weights.
+    """
+    for key, words in (("weights", WEIGHTS), ("routing", ROUTINGS)):
+        if (word := getattr(model, key)) not in words:
+            raise Refused(f"model.{key}={word} is not known. {nearest(word, words)}")
+    if model.weights == "random":
+        return True
+    given = {"layers": model.layers, "storage": model.storage}
+    given["routing"] = model.routing if model.routing != "random" else None
+    for key, value in given.items():
+        if value is not None:
+            raise Refused(f"model.{key}={value} needs model.weights=random: real ones have theirs.")
+    return False
 
 
 def installed(model: Model) -> list[OnDisk]:

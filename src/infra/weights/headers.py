@@ -6,17 +6,22 @@ Formats: github.com/ggml-org/ggml/blob/master/docs/gguf.md and
 github.com/huggingface/safetensors#format.
 """
 
+import json
 import math
 import mmap
 import re
 import struct
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from infra.errors import Refused
 from infra.types import Json
 
 _PART = re.compile(r"(.+)-\d{5}-of-(?!00000)(\d{5})\.gguf", re.DOTALL)
+
+Found = TypeVar("Found")
 
 #: GGUF's scalar types as struct codes
 _SCALARS = dict(enumerate(("B", "b", "H", "h", "I", "i", "f", "?"))) | {10: "Q", 11: "q", 12: "d"}
@@ -51,6 +56,36 @@ def check_safetensors(path: Path) -> None:
         raise _broken(path, "safetensors", "it holds no tensors")
 
 
+class Stored(NamedTuple):
+    """A tensor of a safetensors file."""
+
+    name: str
+    shape: list[int]
+    kind: str  #: as the format calls it, e.g. ``BF16``
+    bytes: int
+
+
+def read_safetensors(path: Path) -> list[Stored]:
+    """All tensors of a file.
+
+    Raises:
+        OSError, ValueError, KeyError: it cannot be read, or ``check_safetensors`` refuses it.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entries: dict[str, Json] = json.loads(file.read(length))
+    return [
+        Stored(
+            name,
+            entry["shape"],
+            entry["dtype"],
+            entry["data_offsets"][1] - entry["data_offsets"][0],
+        )
+        for name, entry in entries.items()
+        if name != "__metadata__"
+    ]
+
+
 def read_gguf(path: Path) -> dict[str, Json]:
     """``metadata``: scalars by key, arrays as ``{"length": n}``. ``tensors``: how many there
     are. ``stored_as``: the file type that it names, e.g. ``Q4_K_M``, or that of most weights.
@@ -59,15 +94,54 @@ def read_gguf(path: Path) -> dict[str, Json]:
         Refused: the header is no GGUF of version 2 or 3, or a tensor lies outside the file.
         OSError: the file cannot be opened.
     """
+    return _walked(path, lambda header: header.read())
+
+
+def _walked(path: Path, walk: "Callable[[_Header], Found]") -> "Found":
     if not path.stat().st_size:
         raise _broken(path, "GGUF", "it is empty")
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _Header(data).read()
+            return walk(_Header(data))
     except struct.error as error:
         raise _broken(path, "GGUF", "it ends in the middle of its header") from error
     except ValueError as error:
         raise _broken(path, "GGUF", str(error)) from error
+
+
+class Place(NamedTuple):
+    """A tensor in a GGUF file."""
+
+    name: str
+    shape: list[int]  #: fastest dimension first
+    kind: str  #: storage type, e.g. ``Q4_K``
+    offset: int  #: after ``Layout.begin``
+    bytes: int
+
+
+class Layout(NamedTuple):
+    """Where a GGUF file has its tensors."""
+
+    begin: int  #: bytes of the header, padded
+    alignment: int
+    tensors: list[Place]
+    metadata: dict[str, Json]  #: as ``read_gguf`` gives it
+
+    @property
+    def used(self) -> int | None:
+        """Experts that a token uses."""
+        family = self.metadata.get("general.architecture")
+        used = self.metadata.get(f"{family}.expert_used_count")
+        return used if isinstance(used, int) and used > 0 else None
+
+
+def read_layout(path: Path) -> Layout:
+    """Of a GGUF file that may end after its header.
+
+    Raises:
+        Refused, OSError: as ``read_gguf``.
+    """
+    return _walked(path, lambda header: header.layout())
 
 
 def _broken(path: Path, kind: str, reason: str) -> Refused:
@@ -85,6 +159,18 @@ class _Header:
         self.at = 0
 
     def read(self) -> dict[str, Json]:
+        begin, _, tensors, metadata = self.layout()
+        types: Counter[str] = Counter()
+        for name, shape, kind, offset, size in tensors:
+            if (end := begin + offset + size) > len(self.data):
+                raise ValueError(
+                    f"its tensor {name!r} ends at byte {end}, and the file at {len(self.data)}"
+                )
+            types[kind] += math.prod(shape)
+        stored_as = _stored_as(metadata.get("general.file_type"), types)
+        return {"metadata": metadata, "tensors": len(tensors), "stored_as": stored_as}
+
+    def layout(self) -> Layout:
         tensors, fields = self._counts()
         metadata: dict[str, Json] = {}
         for _ in range(fields):
@@ -92,10 +178,9 @@ class _Header:
             if not key or key in metadata:
                 raise ValueError(f"its metadata has the key {key!r} twice or without a name")
             metadata[key] = self._value(self._number("I"))
-        infos = [self._tensor() for _ in range(tensors)]
-        types = self._types(infos, _alignment(metadata))
-        stored_as = _stored_as(metadata.get("general.file_type"), types)
-        return {"metadata": metadata, "tensors": tensors, "stored_as": stored_as}
+        places = [self._tensor() for _ in range(tensors)]
+        alignment = _alignment(metadata)
+        return Layout(-(-self.at // alignment) * alignment, alignment, places, metadata)
 
     def _counts(self) -> tuple[int, int]:
         if (magic := self.data[:4]) != b"GGUF":
@@ -153,31 +238,17 @@ class _Header:
                 raise struct.error("beyond the end")
         self.at = at
 
-    def _tensor(self) -> tuple[str, list[int], int, int]:
-        """Name, shape (fastest dimension first), type and offset of one tensor."""
+    def _tensor(self) -> Place:
+        """One tensor, wherever it may lie."""
+        from gguf import GGML_QUANT_SIZES, GGMLQuantizationType  # noqa: PLC0415  # slow to import
+
         name = self._string()
         if (dimensions := self._number("I")) > 4:
             raise ValueError(f"its tensor {name!r} has {dimensions} dimensions")
         shape = [self._number("Q") for _ in range(dimensions)]
-        return name, shape, self._number("I"), self._number("Q")
-
-    def _types(self, infos: list[tuple[str, list[int], int, int]], alignment: int) -> Counter[str]:
-        """Elements of each type; the extents of all tensors are inside the file."""
-        from gguf import GGML_QUANT_SIZES, GGMLQuantizationType  # noqa: PLC0415  # slow to import
-
-        begin = -(-self.at // alignment) * alignment
-        types: Counter[str] = Counter()
-        for name, shape, kind, offset in infos:
-            stored = GGMLQuantizationType(kind)
-            block, size = GGML_QUANT_SIZES[stored]
-            elements = math.prod(shape)
-            end = begin + offset + elements // block * size
-            if end > len(self.data):
-                raise ValueError(
-                    f"its tensor {name!r} ends at byte {end}, and the file at {len(self.data)}"
-                )
-            types[stored.name] += elements
-        return types
+        stored, offset = GGMLQuantizationType(self._number("I")), self._number("Q")
+        block, size = GGML_QUANT_SIZES[stored]
+        return Place(name, shape, stored.name, offset, math.prod(shape) // block * size)
 
 
 def _scalar(kind: int) -> str:

@@ -36,14 +36,14 @@ FLOATS = ("ALL_F32", "F32", "F16", "BF16", "F64")
 
 def of_config(config: Mapping[str, Json]) -> dict[str, Json]:
     """The fields ``experts``, ``experts_used``, ``context`` and ``quantization`` of Weights."""
-    levels = list(_levels(config))
-    experts = _first(levels, EXPERTS)
+    found = list(levels(config))
+    experts = _first(found, EXPERTS)
     sparse = experts is not None and experts > 1
     return {
         "experts": experts if sparse else None,
-        "experts_used": _first(levels, USED) if sparse else None,
-        "context": _first(levels, CONTEXT),
-        "quantization": _config_scheme(levels),
+        "experts_used": _first(found, USED) if sparse else None,
+        "context": _first(found, CONTEXT),
+        "quantization": _config_scheme(found),
     }
 
 
@@ -59,12 +59,12 @@ def of_gguf(metadata: Mapping[str, Json], stored_as: str) -> dict[str, Json]:
     }
 
 
-def _levels(config: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+def levels(config: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     """The configuration and its nested ones, outermost first."""
     yield config
     for key in NESTED:
         if isinstance(inner := config.get(key), Mapping):
-            yield from _levels(inner)
+            yield from levels(inner)
 
 
 def _first(levels: Iterable[Mapping[str, Json]], keys: Iterable[str]) -> int | None:
