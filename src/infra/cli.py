@@ -19,6 +19,8 @@ VERBS = {
     "results": ("infra.verbs.results", "a table of the runs in runs/, only what differs"),
     "report": ("infra.verbs.report", "a page with the answers of a sweep, or of any runs"),
     "show": ("infra.verbs.show", "one run: its answers, metrics and facts"),
+    "compare": ("infra.verbs.compare", "two configurations: ratios, intervals, plain words"),
+    "gate": ("infra.verbs.gate", "for CI: whether a candidate is worse than a baseline"),
     "models": ("infra.verbs.models", "the models that can be chosen, and what is on this disk"),
     "plugins": ("infra.verbs.inventory", "what is registered, by whom, and what failed"),
     "parsers": ("infra.verbs.parsers", "the formats of tool calls that can be read"),
@@ -37,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _prepare_streams()
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
     except InfraError as error:
         print(f"infra: {error}", file=sys.stderr)
         return error.exit_code
