@@ -190,6 +190,9 @@ def test_what_the_tokenizer_declares_comes_before_the_chat_template() -> None:
     parser, reason = choose(registry(), "auto", "<tool_call>", DECLARED)
     assert reason == "response_template, which the tokenizer brings"
     assert parser.parse("Hi<|end|>") == Reply("Hi")
+    parser, reason = choose(registry(), "auto", None, {"fields": 3})
+    assert reason.startswith("hermes, as no format fits the template. The tokenizer's")
+    assert parser.parse('<tool_call>{"name": "f"}</tool_call>').calls
     parser, reason = choose(registry(), "response_template", None, None)
     assert reason == "response_template, asked for"
     assert "there is none" in parser.parse("Hi").problems[0]

@@ -60,13 +60,16 @@ def choose(
     Raises:
         Refused: there is no such parser.
     """
-    if asked == DECLARED or (asked == "auto" and declared is not None):
-        reader: DeclaredParser = registry.get("infra_parsers", DECLARED)
-        reason = "asked for" if asked == DECLARED else "which the tokenizer brings"
-        return reader.declared(declared), f"{DECLARED}, {reason}"
-    if asked != "auto":
+    if asked not in ("auto", DECLARED):
         return registry.get("infra_parsers", asked), f"{asked}, asked for"
-    return _by_template(registry, template or "")
+    reader: DeclaredParser = registry.get("infra_parsers", DECLARED)
+    found = reader.declared(declared)
+    if asked == DECLARED:
+        return found, f"{DECLARED}, asked for"
+    if declared is not None and found.problem is None:
+        return found, f"{DECLARED}, which the tokenizer brings"
+    parser, reason = _by_template(registry, template or "")
+    return parser, f"{reason}. {found.problem}" if declared is not None else reason
 
 
 def declaration(weights: str) -> Json:
