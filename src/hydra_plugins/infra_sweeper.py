@@ -45,7 +45,8 @@ class InfraSweeper(BasicSweeper):
     def _composed(self, overrides: Sequence[str]) -> Any:
         from infra import compose  # noqa: PLC0415  # as above
 
-        assert self.hydra_context and self.config
+        assert self.hydra_context
+        assert self.config
         loader = self.hydra_context.config_loader
         config = deepcopy(loader.load_sweep_config(self.config, list(overrides)))
         with read_write(config), open_dict(config):

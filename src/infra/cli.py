@@ -3,6 +3,7 @@
 Hydra's overrides always carry ``=``, ``~`` or ``+``, so the two never clash.
 """
 
+import errno
 import importlib
 import io
 import os
@@ -32,6 +33,8 @@ VERBS = {
 #: verbs that take no arguments
 ALONE = {"models", "plugins", "doctor"}
 HELP = {"--help", "-h"}
+#: what a write to a disk fails with; without a file's name it is standard output's
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,6 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.filename or error.errno not in DISK:
+            raise
+        return _lose_output(error)
+
+
+def _lose_output(error: OSError) -> int:
+    """Say so; what standard output still holds is not tried again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    print(f"infra: standard output cannot be written: {error.strerror}.", file=sys.stderr)
+    return 1
 
 
 def _prepare_streams() -> None:
@@ -67,9 +81,9 @@ def _dispatch(arguments: list[str]) -> int:
     if first == "--version":
         return _run("infra.verbs.help", [first])
     _check_text(arguments)
-    _check_folder()
     if first == "help" or (first != "ui" and HELP.intersection(arguments)):
         return _run("infra.verbs.help", [])
+    _check_folder()
     if first in ALONE and arguments[1:]:
         raise Refused(f"{first} takes no arguments: leave out {' '.join(arguments[1:])!r}.")
     if first in VERBS:

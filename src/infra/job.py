@@ -34,6 +34,7 @@ class Session:
 
     def __init__(self) -> None:
         self.console, self.hosts = Console(), Hosts()
+        self.console.out.needed = False  # all is in the record
         self.code = 0
         self.arguments: list[str] = []  #: as they were typed
         self.cooldown: Cooldown | None = None
@@ -60,6 +61,8 @@ def main(arguments: list[str]) -> int:
     runs.ensure_root()
     found = session()
     found.arguments = arguments
+    for problem in broken_plugins():
+        found.console.warn(problem)
     for folder in runs.unfinished():
         found.console.say(runs.recover(folder))
     closing.recover(found.console)
@@ -68,6 +71,17 @@ def main(arguments: list[str]) -> int:
     finally:
         found.hosts.close()
     return found.code
+
+
+def broken_plugins() -> list[str]:
+    """A sentence for each plugin that could not be imported, or not be asked what it offers."""
+    plugins = registry()
+    assert plugins.offers  # asked for, as some break only then
+    return [
+        f"plugin {each.file} could not be imported: {each.error}"
+        for each in plugins.found
+        if each.error
+    ]
 
 
 def task(config: "DictConfig") -> Any:
@@ -93,7 +107,7 @@ def _run(composed: "DictConfig") -> tuple[Outcome, list[str]]:
     from hydra.core.hydra_config import HydraConfig  # noqa: PLC0415  # Hydra costs 0.3 s
     from hydra.types import RunMode  # noqa: PLC0415  # as above
 
-    hydra, remarks = HydraConfig.get(), []
+    hydra, remarks = HydraConfig.get(), broken_plugins()
     config = compose.typed(composed, hydra)
     session().console.quiet = bool(config.sweep) and not session().progress
     if hydra.mode == RunMode.MULTIRUN and not config.sweep:
@@ -161,4 +175,4 @@ def _show_alone(outcome: Outcome) -> None:
     here.console.finish(record)
     if record.cause:
         here.console.say(f"infra: {record.status}: {record.cause}")
-    here.console.out.print(str(outcome.path), soft_wrap=True)
+    here.console.path(outcome.path)
