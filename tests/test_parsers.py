@@ -11,9 +11,10 @@ import pytest
 import infra as package
 from conftest import Done
 from infra.errors import Refused
-from infra.parsers import choose, declaration, offered
+from infra.parsers import choose, declaration, offered, thinking
 from infra.plugins import registry
-from infra.types import Call, Reply
+from infra.protocols import Parser
+from infra.types import Call, Prompt, Reply
 
 Infra = Callable[..., Done]
 CALL = '<tool_call>{"name": "f", "arguments": {"a": "ü"}}</tool_call>'
@@ -226,3 +227,15 @@ def test_a_folder_that_declares_nothing(tmp_path: Path, text: str) -> None:
 def test_a_folder_that_declares_a_template(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"response_template": DECLARED}))
     assert declaration(str(tmp_path)) == DECLARED
+
+
+@pytest.mark.parametrize(
+    ("name", "opener"), [("hermes", "<think>"), ("hy_v3", "<think:opensource>")]
+)
+def test_reasoning_is_open_where_the_prompt_opens_it(name: str, opener: str) -> None:
+    prompt = Prompt("p", ({"role": "user", "content": "Hi"},))
+    parser: Parser = registry().get("infra_parsers", name)
+    template = "{{ messages[0].content }}{% if add_generation_prompt %}\n" + opener + "{% endif %}"
+    assert thinking(template, prompt, parser) == "open"
+    assert thinking("{{ messages[0].content }}", prompt, parser) == "no"
+    assert thinking(f"{{# {opener} #}}" + "{{ messages[0].content }}", prompt, parser) == "may"

@@ -84,16 +84,17 @@ def declaration(weights: str) -> Json:
 def thinking(template: str | None, prompt: Prompt, parser: Parser) -> str:
     """Whether an answer begins inside reasoning that its rendered prompt opens (``open``), ``may``
     open some itself, as its template knows of it, or ``no``."""
-    opener = parser.think[0].strip()
-    if not opener:
+    given = (parser.think[0], *getattr(parser, "think_variants", ()))
+    openers = tuple(filter(None, map(str.strip, given)))
+    if not openers:
         return "no"
     try:
         rendered = chat.render(template, prompt, NO_TOKENS)
     except Refused:  # whoever encodes the prompt says so
         rendered = ""
-    if rendered.rstrip().endswith(opener):
+    if rendered.rstrip().endswith(openers):
         return "open"
-    return "may" if opener in (template or "") else "no"
+    return "may" if any(opener in (template or "") for opener in openers) else "no"
 
 
 def _by_template(registry: Registry, template: str) -> tuple[Parser, str]:

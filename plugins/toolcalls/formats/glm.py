@@ -30,6 +30,7 @@ HY_V3 = Labelled(
     closers=("</tool_call>", "</tool_calls>"),
     sections=("<tool_calls>",),
     separators=("<tool_sep>",),
+    think_variants=("<think:opensource>",),
     template_has=("<tool_call>", "<tool_sep>", "<arg_key>"),
 )
 

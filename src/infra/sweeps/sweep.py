@@ -120,7 +120,9 @@ class Sweep:
         """End what is kept, then count and publish; the last line on stdout is sweep.json's."""
         here = session()
         here.hosts.close()
-        here.progress = here.console.below = None
+        if here.progress:
+            here.progress.close()
+        here.progress = None
         if closing.close(self.folder, here.console) != "FINISHED":
             here.fail(1)
         here.console.out.print(str(self.folder / sweeps.SWEEP), soft_wrap=True)
