@@ -106,6 +106,8 @@ def refusing(plan: Plan) -> Iterator[None]:
     except Exception as error:  # what its many readers raise
         said = " ".join(str(error).split())[:300]
         said = f"it lacks {said}" if isinstance(error, KeyError) else said
+        if "trust_remote_code" in str(error):
+            said = "it brings code of its own, which only model.trust_remote_code=true runs"
         who = f"transformers {transformers.__version__}"
         raise Refused(f"{who} cannot load {plan.model.path}: {said}") from error
 

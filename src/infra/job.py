@@ -108,13 +108,14 @@ def _run(composed: "DictConfig") -> tuple[Outcome, list[str]]:
     from hydra.types import RunMode  # noqa: PLC0415  # as above
 
     hydra, remarks = HydraConfig.get(), broken_plugins()
-    config = compose.typed(composed, hydra)
+    compose.check_hydra(hydra)
+    config = compose.typed(composed)
     session().console.quiet = bool(config.sweep) and not session().progress
     if hydra.mode == RunMode.MULTIRUN and not config.sweep:
         config.isolation = "fresh"
         remarks.append(UNPLANNED.format(hydra.runtime.choices["hydra/sweeper"]))
     outcome = _planned(config, remarks)
-    _show(outcome)
+    show(outcome)
     return outcome, config.objectives
 
 
@@ -125,6 +126,11 @@ def _planned(config: Config, remarks: list[str]) -> Outcome:
         if not config.sweep:
             raise
         return experiment.refuse(planning.sketch(config), str(error), session().console)
+    return carried_out(plan, prompts, config, remarks)
+
+
+def carried_out(plan: Plan, prompts: list[Prompt], config: Config, remarks: list[str]) -> Outcome:
+    """Run ``plan`` with the pauses and the further attempts that ``config`` asks for."""
     if config.cooldown:
         remarks += _cooled(config.cooldown)
     return _attempted(plan, prompts, config.retries, remarks)
@@ -160,7 +166,8 @@ def _attempted(plan: Plan, prompts: list[Prompt], retries: int, remarks: list[st
     return outcome
 
 
-def _show(outcome: Outcome) -> None:
+def show(outcome: Outcome) -> None:
+    """A run's row in its sweep, or all of it."""
     here, record = session(), outcome.record
     if record.status == "FAILED":
         here.fail(1)
