@@ -23,7 +23,7 @@ test: .venv/test.done
 
 .venv/test.done: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) --editable ".[all,dev]"
+	$(PIP) --editable ".[all,cluster,dev]"
 	touch $@ .venv/run.done
 
 clean:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from overhead import infra
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "plugins" / "tiny_moe"))
 from made import random_model  # the tests' random weights
 
 ENGINES = ("transformers", "llama_cpp", "mlx")

@@ -1,14 +1,16 @@
 """Whether there are texts that parsers of tool calls take long to read.
 
-    python benchmarks/hostile.py [--parsers hermes mistral] [--size 1048576]
+    python benchmarks/hostile.py [--parsers hermes mistral] [--size 1048576] [--texts 100]
 
 Texts are made of a format's markers, of its examples cut off, and of one thing said again and
 again behind them. A ratio is time(size) / time(size / 4): about 4 is linear, 16 is quadratic. Each
 text is read at a sixteenth of the size first, at once and in pieces of 16 characters, and at full
-size where that looks bad; what still does is shown on stderr. One Markdown row a parser, its worst.
+size where that looks bad; what still does is shown on stderr. There are up to 4,000 texts a parser,
+of which ``--texts`` are drawn (0: all, which takes hours). One Markdown row a parser, its worst.
 """
 
 import argparse
+import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,10 +71,16 @@ def _ratio(read: Callable[[str], object], short: str, long: str) -> tuple[float,
     return full / seconds(lambda: read(short), 3), full
 
 
-def worst(name: str, cases: list[Case], size: int) -> str:
+def drawn(name: str, cases: list[Case], most: int) -> list[Hostile]:
+    """So many of the texts, the same each time; all for 0."""
+    texts = list(dict.fromkeys(hostile(name, cases)))
+    return random.Random(name).sample(texts, most) if 0 < most < len(texts) else texts
+
+
+def worst(name: str, texts: list[Hostile], size: int) -> str:
     """A parser's row of the table."""
     found = []
-    for text in hostile(name, cases):
+    for text in texts:
         measured = ratio(name, text, size // 16)
         if measured[0] > LIMIT:
             measured = ratio(name, text, size)
@@ -81,18 +89,20 @@ def worst(name: str, cases: list[Case], size: int) -> str:
             print(f"{shown}: {measured[0]:.1f}, {measured[1]:.1f} s", file=sys.stderr, flush=True)
         found.append((*measured, text))
     most, took, text = max(found)
-    return f"| {name} | {most:.1f} | {took:.2f} | `{text.head[:40]!r} + {text.again[:40]!r} * n` |"
+    shown = f"`{text.head[:40]!r} + {text.again[:40]!r} * n`"
+    return f"| {name} | {len(texts)} | {most:.1f} | {took:.2f} | {shown} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parsers", nargs="*", default=list(PARSERS), choices=list(PARSERS))
     parser.add_argument("--size", type=int, default=SIZE, help="characters of the longest texts")
+    parser.add_argument("--texts", type=int, default=100, help="drawn for each parser; 0: all")
     args = parser.parse_args()
     known = examples()
-    print("| parser | worst ratio | s | text |\n|---|---|---|---|")
+    print("| parser | texts | worst ratio | s | text |\n|---|---|---|---|---|")
     for name in args.parsers:
-        print(worst(name, known[name], args.size), flush=True)
+        print(worst(name, drawn(name, known[name], args.texts), args.size), flush=True)
 
 
 if __name__ == "__main__":

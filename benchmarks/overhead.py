@@ -21,7 +21,9 @@ from infra.machine import usable_cpus
 
 HERE = Path(__file__).parent
 TINY = HERE.parent / "plugins" / "tiny_moe"
-TOKENS, PROMPT_WORDS = 64, 60
+PROMPT_WORDS = 60
+#: engine -> tokens of an answer, some seconds of decoding
+TOKENS = {"transformers": 64, "llama_cpp": 256, "mlx": 64}
 THREADS = usable_cpus()
 #: engine -> layers of the random model
 LAYERS = {"transformers": 16, "llama_cpp": 16, "mlx": 4}
@@ -63,8 +65,8 @@ def infra(*arguments: str, runs: Path) -> dict[str, Any]:
 
 def bare(engine: str, weights: Path, ids: Path) -> dict[str, float]:
     command = [
-        sys.executable, str(HERE / "bare.py"), engine, str(weights), str(ids), str(TOKENS),
-        str(THREADS),
+        sys.executable, str(HERE / "bare.py"), engine, str(weights), str(ids),
+        str(TOKENS[engine]), str(THREADS),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -79,7 +81,7 @@ def compare(engine: str, folder: Path, repeats: int) -> list[str]:
     prompts.write_text(json.dumps({"prompt": text}))
     arguments = (
         f"backend={engine}", "model=local", f"model.path={weights}", f"prompts.file={prompts}",
-        f"sampling.max_tokens={TOKENS}", "tracking=none", f"load.threads={THREADS}",
+        f"sampling.max_tokens={TOKENS[engine]}", "tracking=none", f"load.threads={THREADS}",
         f"load.dtype={'float32' if engine == 'mlx' else 'auto'}", "load.context=4096",
     )  # fmt: skip
     pairs = []

@@ -82,7 +82,7 @@ def main() -> None:
     separate = statistics.median(alone) * len(settings)
     ideal = work(done)
     print(
-        f"| {len(settings)} × {args.prompts} prompts, {args.engine} | {wall:.1f} | {ideal:.1f} "
+        f"| {len(settings)} of {args.prompts} prompts, {args.engine} | {wall:.1f} | {ideal:.1f} "
         f"| {wall / ideal:.2f} | {separate:.1f} | {separate / wall:.1f} |"
     )
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from infra.matcher import Matcher
 
 END = 0
+#: what ``encode`` reads of a prompt
+TEMPLATE = "{{ messages[-1].content }}"
 
 
 class EchoEngine:
@@ -27,7 +29,7 @@ class EchoEngine:
 
     def __init__(self, plan: Plan) -> None:
         self.words: dict[str, int] = {"": END}
-        self.eos, self.template = frozenset({END}), None
+        self.eos, self.template = frozenset({END}), TEMPLATE
         self.facts = Facts(
             engine="echo", device="cpu", dtype="float32", parameters=1, weight_bytes=4,
             context=plan.load.context or 4096, threads=1, schemes={"float32": 1.0},

@@ -24,8 +24,9 @@ Begin = Callable[..., subprocess.Popen[str]]
 
 #: modules that run whole engines; they come last
 SLOW = """
-    test_oom test_sweep test_sweep_tracking test_survival test_sweep_survival test_ablations test_engines_run
-    test_constraint_run test_tiny_moe test_agreement
+    test_oom test_sweep test_sweep_tracking test_cluster_launchers test_cluster_servers
+    test_survival test_sweep_survival test_ablations test_engines_run test_constraint_run
+    test_tiny_moe test_agreement
 """.split()
 
 

@@ -1,6 +1,7 @@
 """Chat templates: the same text as transformers renders, and sentences for broken ones."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -38,7 +39,12 @@ def test_special_tokens_reach_the_template() -> None:
 
 
 def test_without_a_template_the_contents_are_the_text() -> None:
-    assert chat.render(None, USER) == "ü <b>"
+    assert chat.render(None, replace(USER, tools=())) == "ü <b>"
+
+
+def test_without_a_template_there_is_no_way_to_tell_of_tools() -> None:
+    with pytest.raises(Refused, match=r"no chat template, so it cannot be told of tools.*'p'"):
+        chat.render(None, USER)
 
 
 @pytest.mark.parametrize(

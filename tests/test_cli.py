@@ -1,6 +1,7 @@
 """The command line as a person meets it, on the echo backend: exit codes, sentences, files."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import pytest
 import yaml
 
 from conftest import Done
+from infra.plugins import bundled
+from infra.vocabulary import known_keys
 
 ECHO = ("backend=echo", "tracking=none", "prompts.limit=2")
 Infra = Callable[..., Done]
@@ -170,17 +173,33 @@ def test_a_sweep_may_begin_with_no_experiment(infra: Infra, home: Path) -> None:
     assert [source == "prompt" for source in sources] == [False, True], done.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["results"], ["models"], ["doctor"]])
-def test_a_deleted_working_directory_is_refused(home: Path, arguments: list[str]) -> None:
-    gone = home / "gone"
-    gone.mkdir()
-    command = 'rmdir ../gone && exec "$0" -m infra "$@"'
-    done = subprocess.run(
-        ["sh", "-c", command, sys.executable, *arguments],
-        cwd=gone, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "The working directory cannot be used" in done.stderr
+@pytest.fixture
+def nowhere(home: Path) -> Callable[..., Done]:
+    """Run ``python -m infra`` in a working directory that was deleted."""
+
+    def run(*arguments: str) -> Done:
+        gone = home / "gone"
+        gone.mkdir()
+        command = 'rmdir ../gone && exec "$0" -m infra "$@"'
+        done = subprocess.run(
+            ["sh", "-c", command, sys.executable, *arguments],
+            cwd=gone, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.mark.parametrize("arguments", [[], ["results"], ["models"], ["doctor"]])
+def test_a_deleted_working_directory_is_refused(nowhere: Infra, arguments: list[str]) -> None:
+    done = nowhere(*arguments)
+    assert (done.code, done.err.count("\n")) == (2, 1), done.err
+    assert "The working directory cannot be used" in done.err
+
+
+def test_the_help_needs_no_working_directory(nowhere: Infra) -> None:
+    done = nowhere("--help")
+    assert (done.code, done.err, "Verbs:" in done.out) == (0, "", True)
 
 
 @pytest.mark.parametrize("verb", ["results", "doctor", "show", "sync"])
@@ -232,10 +251,10 @@ TEMPLATES = [
 
 
 @pytest.fixture
-def templated(infra: Infra, home: Path) -> Callable[[str, object], Done]:
+def templated(infra: Infra, home: Path) -> Callable[[str | None, object], Done]:
     """A run of one prompt that a chat template is given."""
 
-    def run(template: str, content: object) -> Done:
+    def run(template: str | None, content: object) -> Done:
         (home / "mine").mkdir()
         (home / "mine" / "templated.py").write_text(TEMPLATED.replace("TEMPLATE", repr(template)))
         row = {"id": "odd-one", "messages": [{"role": "critic", "content": content}]}
@@ -248,7 +267,7 @@ def templated(infra: Infra, home: Path) -> Callable[[str, object], Done]:
 
 @pytest.mark.parametrize(("template", "said"), TEMPLATES)
 def test_a_template_that_does_not_take_a_prompt_refuses_it_by_name(
-    templated: Callable[[str, object], Done], home: Path, template: str, said: str
+    templated: Callable[[str | None, object], Done], home: Path, template: str, said: str
 ) -> None:
     done = templated(template, [{"type": "text", "text": "a"}])
     assert done.code == 2, done.err
@@ -258,10 +277,19 @@ def test_a_template_that_does_not_take_a_prompt_refuses_it_by_name(
 
 
 def test_a_template_that_adds_to_its_first_token_keeps_the_answers(
-    templated: Callable[[str, object], Done],
+    templated: Callable[[str | None, object], Done],
 ) -> None:
     done = templated("{{ bos_token + messages[0].content }}", "a b")
     assert (done.code, done.record["status"]) == (0, "FINISHED"), done.err
+
+
+def test_a_model_without_a_template_is_noted(
+    templated: Callable[[str | None, object], Done],
+) -> None:
+    done = templated(None, "a b")
+    assert done.code == 0, done.err
+    assert "note: the model has no chat template" in done.err
+    assert "no chat template" in done.record["notes"][0]
 
 
 def test_an_engine_that_does_not_take_a_prompt_refuses_it_by_name(infra: Infra, home: Path) -> None:
@@ -281,6 +309,22 @@ def test_a_reader_that_leaves_does_not_end_the_run(home: Path) -> None:
         process.stderr.close()
     assert process.returncode == 0
     assert len(list(home.glob("runs/*/record.json"))) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has /dev/full")
+@pytest.mark.parametrize("arguments", [list(ECHO), ["--help"], ["parsers"]])
+def test_output_that_cannot_be_written_is_one_sentence(home: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "infra", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, cwd=home, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    records = list(home.glob("runs/*/record.json"))
+    last = done.stderr.strip().splitlines()[-1]
+    assert "standard output cannot be written" in last, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (0 if records else 1)
+    assert all(last.endswith(f"the record is {path}") for path in records)
 
 
 def test_a_stream_without_the_characters_shows_others(infra: Infra) -> None:
@@ -305,6 +349,45 @@ def test_the_help_fits_a_screen(infra: Infra) -> None:
     assert len(done.out.splitlines()) <= 40
     for word in ("results", "doctor", "backend", "llama_cpp", "experts.active"):
         assert word in done.out
+    assert max(map(len, done.out.splitlines())) <= 100
+
+
+def test_the_help_names_every_group_and_key(infra: Infra) -> None:
+    shown = infra("--help").out
+    keys = shown.partition("Keys (KEY=VALUE):")[2].partition("Verbs:")[0]
+    words = {word.strip(",.").rpartition(".")[2] for word in keys.split()}
+    told = {"name", "scheme", "kind", "about", "licence", "parameters", "experts"}
+    own = {"repeat", "sweep", "cell"}  # which only sweeps set
+    for key in known_keys():
+        group, _, name = key.rpartition(".")
+        assert name in words | told | own, key
+        assert not group or f"{group}." in keys or f"  {group} " in shown, key
+    for folder in bundled("conf").iterdir():
+        assert folder.is_file() or folder.name == "hydra" or f"  {folder.name} " in shown
+
+
+INTERRUPTED = """
+import runpy, sys
+
+class CtrlC:
+    def find_spec(self, name, *rest):
+        if name == "infra.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, CtrlC())
+runpy.run_module("infra", run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    code = "import sys, infra; print([m for m in sys.modules if m.startswith(('infra.', 'plug'))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
 
 
 def test_verbs_answer_without_any_run(infra: Infra) -> None:
@@ -313,6 +396,7 @@ def test_verbs_answer_without_any_run(infra: Infra) -> None:
     assert "There are no runs" in infra("results").err
     assert "tiny" in infra("models").out
     assert "hermes" in infra("plugins").out
+    assert re.search(r"(?m)^memory +[\d.]+ GB$", infra("doctor").out)
 
 
 def test_results_shows_what_differs_and_show_shows_one(infra: Infra) -> None:
@@ -341,6 +425,8 @@ def test_a_corrupt_database_is_a_warning_and_sync_publishes_later(infra: Infra, 
     done = infra(*TRACKED)
     assert (done.code, "warning" in done.err) == (0, True), done.err
     assert not (done.folder / "published.json").exists()
+    synced = infra("sync")
+    assert (synced.code, "Nothing was published" in synced.err) == (1, True), synced.err
     database.unlink()
     assert infra("sync").code == 0
     assert (done.folder / "published.json").exists()

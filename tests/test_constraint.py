@@ -18,6 +18,7 @@ REFUSED = {
     "constraint=tools tools.choice=must": "tools.choice=must is unknown",
     "constraint=tools tools.most=0": "tools.most=0 must be at least 1",
     "constraint=tools tools.choice=required": "prompt 'prompt' offers no tools",
+    "constraint=tools tools.parser=gemma4": "the parser gemma4 has no grammar of its calls",
     "constraint=json": "constraint=json needs a file: add constraint.file=FILE",
     "constraint=json constraint.file=nowhere.json": "constraint.file=nowhere.json cannot be read",
     "constraint=json constraint.file=broken.json": "constraint.file=broken.json cannot be used",

@@ -15,10 +15,11 @@ import pytest
 
 import made
 from hub import Cut, Hub, Repo
-from infra import weights
+from infra import planning, weights
 from infra.errors import Refused
 from infra.plan import Weights
-from infra.schema import Model
+from infra.plugins import registry
+from infra.schema import Config, Constraint, Experts, Model, Named, Quantization, Tracking
 
 #: what huggingface_hub writes at once; a cut before it has that much keeps nothing
 CHUNK = huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE
@@ -80,6 +81,30 @@ def test_only_the_needed_files_come(hub: Hub) -> None:
     assert content(found) == SMALL
     assert (found.experts, found.experts_used, found.context) == (8, 2, 512)
     assert found.origin == f"org/model@{hub.repos['org/model'].commit}"
+
+
+def test_what_a_model_is_can_be_known_before_its_weights_come(hub: Hub) -> None:
+    model = Model(name="m", sources={"safetensors": {"any": {"repo": "org/model"}}})
+    backend: Any = SimpleNamespace(formats=("safetensors",))
+    early = weights.announced(model, "some", backend, "stored")
+    assert early
+    assert (early.experts, early.experts_used, early.context) == (8, 2, 512)
+    assert [file.name for file in Path(early.path).iterdir()] == ["config.json"]
+    resolve()
+    assert weights.announced(model, "some", backend, "stored") is None
+
+
+def test_a_k_that_the_model_does_not_have_is_refused_before_its_weights_come(
+    hub: Hub, tmp_path: Path
+) -> None:
+    config = Config(
+        model=Model(name="m", sources={"safetensors": {"any": {"repo": "org/model"}}}),
+        backend=Named("echo"), quantization=Quantization("stored"), experts=Experts(active=9),
+        tracking=Tracking("none"), constraint=Constraint("none"), prompt="hi",
+    )  # fmt: skip
+    with pytest.raises(Refused, match="has 8 experts a layer"):
+        planning.build(config, registry())
+    assert not list(tmp_path.rglob("hf/**/*.safetensors"))
 
 
 def test_a_pinned_commit_that_is_there_needs_no_hub(hub: Hub) -> None:

@@ -29,6 +29,14 @@ def test_k_not_in_effect_fails_with_both_values() -> None:
         verify(replace(PLAN, experts_active=4), FACTS)
 
 
+@pytest.mark.parametrize(("experts", "said"), [(None, "no"), (8, "an unknown number of")])
+def test_experts_that_nobody_sees_are_said_to_be_none_or_unknown(
+    experts: int | None, said: str
+) -> None:
+    with pytest.raises(Failed, match=f"a token uses {said} experts"):
+        verify(replace(PLAN, experts_active=4), replace(FACTS, experts=experts, effective_k=None))
+
+
 def test_dtype_not_in_effect_fails_with_both_values() -> None:
     with pytest.raises(Failed, match=r"bfloat16 .* float32 is in effect"):
         verify(replace(PLAN, load=Load(dtype="bfloat16")), FACTS)

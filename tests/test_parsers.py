@@ -11,9 +11,10 @@ import pytest
 import infra as package
 from conftest import Done
 from infra.errors import Refused
-from infra.parsers import choose, declaration, offered
+from infra.parsers import choose, declaration, offered, thinking
 from infra.plugins import registry
-from infra.types import Call, Reply
+from infra.protocols import Parser
+from infra.types import Call, Prompt, Reply
 
 Infra = Callable[..., Done]
 CALL = '<tool_call>{"name": "f", "arguments": {"a": "ü"}}</tool_call>'
@@ -190,6 +191,9 @@ def test_what_the_tokenizer_declares_comes_before_the_chat_template() -> None:
     parser, reason = choose(registry(), "auto", "<tool_call>", DECLARED)
     assert reason == "response_template, which the tokenizer brings"
     assert parser.parse("Hi<|end|>") == Reply("Hi")
+    parser, reason = choose(registry(), "auto", None, {"fields": 3})
+    assert reason.startswith("hermes, as no format fits the template. The tokenizer's")
+    assert parser.parse('<tool_call>{"name": "f"}</tool_call>').calls
     parser, reason = choose(registry(), "response_template", None, None)
     assert reason == "response_template, asked for"
     assert "there is none" in parser.parse("Hi").problems[0]
@@ -223,3 +227,15 @@ def test_a_folder_that_declares_nothing(tmp_path: Path, text: str) -> None:
 def test_a_folder_that_declares_a_template(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"response_template": DECLARED}))
     assert declaration(str(tmp_path)) == DECLARED
+
+
+@pytest.mark.parametrize(
+    ("name", "opener"), [("hermes", "<think>"), ("hy_v3", "<think:opensource>")]
+)
+def test_reasoning_is_open_where_the_prompt_opens_it(name: str, opener: str) -> None:
+    prompt = Prompt("p", ({"role": "user", "content": "Hi"},))
+    parser: Parser = registry().get("infra_parsers", name)
+    template = "{{ messages[0].content }}{% if add_generation_prompt %}\n" + opener + "{% endif %}"
+    assert thinking(template, prompt, parser) == "open"
+    assert thinking("{{ messages[0].content }}", prompt, parser) == "no"
+    assert thinking(f"{{# {opener} #}}" + "{{ messages[0].content }}", prompt, parser) == "may"

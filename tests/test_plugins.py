@@ -36,11 +36,16 @@ def plugin(home: Path) -> Callable[..., dict[str, str]]:
     return write
 
 
-def test_a_broken_plugin_that_nobody_needs_is_listed(
+def test_a_broken_plugin_that_nobody_needs_is_a_warning_and_listed(
     infra: Infra, plugin: Callable[..., dict[str, str]]
 ) -> None:
     found = plugin("import nothing_of_that_name")
-    assert infra(*RUN, **found).code == 0
+    done = infra(*RUN, **found)
+    problem = "mine.py could not be imported: ModuleNotFoundError: No module named 'nothing_of"
+    assert done.code == 0
+    assert problem in done.err.partition("import  ")[0]
+    assert "warning: plugin " in done.err
+    assert problem in done.record["notes"][0]
     listed = infra("plugins", **found)
     assert "mine.py: ModuleNotFoundError: No module named 'nothing_of_that_name'" in listed.out
 

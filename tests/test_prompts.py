@@ -76,7 +76,7 @@ def test_limit_takes_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "line 2: Expecting property name"),
+        ('{"prompt": ', "line 2: Expecting value at character 12."),
         ("[]", "line 2: a prompt is a JSON object"),
         ('{"messages": []}', "'messages' must be a list"),
         ('{"messages": [{"role": "user"}]}', "'messages' must be a list"),
@@ -120,10 +120,28 @@ def test_half_a_character_is_refused(tmp_path: Path) -> None:
         prompts.load(write(tmp_path, '{"prompt": "\\ud800"}'))
 
 
+def test_a_file_that_is_not_text_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_bytes(b'{"prompt": "hi"}\n{"prompt": "\xe9"}\n')
+    with pytest.raises(Refused, match=r"cannot be read: line 2 is not UTF-8 text"):
+        prompts.load(str(tmp_path / "p.jsonl"))
+
+
+def test_a_missing_file_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "prompts.jsonl").touch()
+    with pytest.raises(Refused, match=r"Did you mean 'prompts\.jsonl'\?"):
+        prompts.load(str(tmp_path / "promts.jsonl"))
+
+
+@pytest.mark.parametrize("question", ["", "  "])
+def test_an_empty_question_is_refused(question: str) -> None:
+    with pytest.raises(Refused, match="prompt= is empty"):
+        prompts.load(prompt=question)
+
+
 def test_an_empty_or_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no prompts"):
         prompts.load(write(tmp_path, ""))
-    with pytest.raises(Refused, match=r"missing\.jsonl cannot be read"):
+    with pytest.raises(Refused, match=r"missing\.jsonl cannot be read: No such file or dir"):
         prompts.load(str(tmp_path / "missing.jsonl"))
     with pytest.raises(Refused, match=r"give prompts\.file"):
         prompts.load(None)

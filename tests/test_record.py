@@ -1,5 +1,6 @@
 """Records on disk: what is written reads back, and reading finds runs by name."""
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,8 @@ import pytest
 from conftest import Done
 from infra import record, runs
 from infra.errors import Refused
-from infra.types import Routing
+from infra.files import write_atomic
+from infra.types import Record, Routing
 
 ECHO = ("backend=echo", "tracking=none", "prompts.limit=2")
 
@@ -48,6 +50,55 @@ def test_a_run_is_found_by_a_part_of_its_name(infra: Callable[..., Done]) -> Non
         runs.find("nothing")
 
 
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Nothing can be written below ``home``."""
+
+    def write(path: Path, text: str) -> None:
+        if path.is_relative_to(home):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_atomic(path, text)
+
+    monkeypatch.setattr(record, "write_atomic", write)
+
+
+@pytest.fixture
+def unwritten(infra: Callable[..., Done]) -> tuple[Record, Path]:
+    """A record that is not in its folder yet."""
+    folder = infra(*ECHO).folder
+    found = record.read(folder)
+    for name in (record.RECORD, record.GENERATIONS):
+        (folder / name).unlink()
+    return found, folder
+
+
+def test_a_record_elsewhere_is_told_of_and_read_as_if_it_were_there(
+    unwritten: tuple[Record, Path], full_disk: None
+) -> None:
+    found, folder = unwritten
+    path, problem = record.write(found, folder)
+    assert problem == f"{folder} cannot be written (No space left on device): the record is {path}"
+    assert record.read(folder) == record.read(path.parent) == found
+    assert list(runs.unfinished()) == []
+
+
+def test_where_not_even_a_link_can_be_made_it_is_not_recovered_twice(
+    unwritten: tuple[Record, Path], full_disk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, folder = unwritten
+    assert list(runs.unfinished()) == [folder]
+    monkeypatch.setattr(Path, "symlink_to", lambda *_: folder.rmdir())  # which fails
+    path, _ = record.write(found, folder)
+    assert record.read(path.parent) == found
+    assert list(runs.unfinished()) == []
+
+
+def test_a_run_that_had_finished_was_not_killed(unwritten: tuple[Record, Path]) -> None:
+    found, folder = unwritten
+    assert runs.recover(folder).startswith("recovered a run that had finished: ")
+    assert record.read(folder).generations == found.generations
+
+
 def test_a_run_under_way_is_not_unfinished(infra: Callable[..., Done]) -> None:
     folder = infra(*ECHO).folder
     (folder / "record.json").unlink()
@@ -79,7 +130,7 @@ def test_routing_reads_back_and_record_json_stays_small(
     used = ((), *[tuple(range(1000, 1000 + experts))] * layers)
     phases = tuple(Routing(phase, 9, used, 0.5, 10, 5, 0.1, 1.0) for phase in ("prefill", "decode"))
     found = replace(record.read(infra(*ECHO).folder), routing=phases)
-    path = record.write(found, tmp_path)
+    path, _ = record.write(found, tmp_path)
     assert record.read(tmp_path) == found
     assert path.stat().st_size < 100_000
     assert (tmp_path / "routing.json").exists() == (layers * experts > record.MOST_COUNTS)

@@ -88,7 +88,9 @@ def test_after_a_killed_parent_the_next_command_writes_the_record(
     assert tokens(folder) >= {"warmup": 2, "generate": 4, "parse": 6}.get(stage, 0)
 
 
-@pytest.mark.parametrize(("kind", "cause"), [("raise", "engine broke"), ("abort", "SIGABRT")])
+@pytest.mark.parametrize(
+    ("kind", "cause"), [("raise", "the engine broke (details: child.log)"), ("abort", "SIGABRT")]
+)
 @pytest.mark.parametrize("stage", ["import", "load", "generate"])
 def test_an_engine_that_raises_or_aborts_is_a_failed_run(
     start: Any, stage: str, kind: str, cause: str
@@ -124,6 +126,8 @@ def test_a_full_disk_saves_the_record_elsewhere(infra: Callable[..., Done], home
         assert "a failed write to" in done.record["cause"]
         assert not done.folder.is_relative_to(disk)
         assert tokens(done.folder) > 10
+        assert f"No space left on device): the record is {done.folder}" in done.err
+        assert "recovered" not in infra("sync", INFRA_RUNS=str(disk)).err
     finally:
         subprocess.run(["umount", disk], check=True)
 

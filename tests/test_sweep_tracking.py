@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
 from conftest import Begin, Done, ended
 from infra.plan import Tracking
 from infra.tracking import mlflow_store

@@ -210,13 +210,14 @@ def test_the_next_round_is_told_what_was_said_and_found() -> None:
 @pytest.mark.parametrize(
     "template",
     [
+        None,
         "{{ messages[0].content }}",
         "{% if messages | length > 1 %}{{ raise_exception('one message') }}{% endif %}",
     ],
 )
-def test_a_template_without_a_place_for_results_is_refused(template: str) -> None:
+def test_a_template_without_a_place_for_results_is_refused(template: str | None) -> None:
     prompts = [Prompt("p", USER), Prompt("q", USER, (_schema("f"),))]
-    check(None, prompts)
+    check("{{ messages[-1].content }}", prompts)
     with pytest.raises(Refused, match="a place for results"):
         check(template, prompts)
 

@@ -335,7 +335,8 @@ def test_sync_goes_on_after_a_record_that_cannot_be_read(root: Path) -> None:
     shutil.copytree(root / "sound", root / "broken")
     (root / "broken" / "record.json").write_text("{")
     lines = list(tracking.sync(root, LOCAL))
-    assert [line for line in lines if line.startswith("broken: its record cannot be read")]
+    (problem,) = [line for line in lines if isinstance(line, tracking.Problem)]
+    assert problem.startswith("broken: its record cannot be read")
     assert "sound: published." in lines
     shutil.rmtree(root / "broken")
     assert len(list(tracking.sync(root, LOCAL))) == 1
@@ -447,6 +448,20 @@ def test_a_server_that_is_down_gets_the_run_later(page: Any, tmp_path: Path) -> 
     assert Path(kept).read_bytes() == (folder / "record.json").read_bytes()
     found = client.search_traces(locations=[run.info.experiment_id], run_id=run.info.run_id)
     assert len(found) == 4
+
+
+def test_the_page_takes_the_place_of_the_command(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infra.verbs import ui
+
+    ran: list[tuple[str, list[str]]] = []
+    monkeypatch.setenv("INFRA_RUNS", str(root))
+    monkeypatch.setattr(os, "execv", lambda path, argv: ran.append((path, argv)))
+    ui.main(["--port", "5001"])
+    ((path, argv),) = ran
+    assert path == argv[0] == sys.executable
+    assert argv[-2:] == ["--port", "5001"]
 
 
 def test_only_the_local_store_is_served(root: Path) -> None:

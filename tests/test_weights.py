@@ -310,6 +310,11 @@ def test_a_broken_config_is_refused(tmp_path: Path, text: str) -> None:
     assert str(config) in refusal(tmp_path)
 
 
+def test_a_checkpoint_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    (made.checkpoint(tmp_path) / "tokenizer.json").unlink()
+    assert "has no tokenizer" in refusal(tmp_path)
+
+
 def test_a_missing_shard_is_refused(tmp_path: Path) -> None:
     (made.checkpoint(tmp_path, shards=3) / "model-00002-of-00003.safetensors").unlink()
     assert "1 of its 6 files are missing, first model-00002-of" in refusal(tmp_path)

@@ -24,7 +24,7 @@ def trouble(stage):
         open("troubled", "w").close()
         os.abort()
     if kind == "raise":
-        raise RuntimeError("the engine broke")
+        raise RuntimeError("the engine broke\\nthis is how")
 
 class Engine(EchoEngine):
     def generate(self, ids, sampling, matcher=None):

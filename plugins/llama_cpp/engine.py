@@ -152,7 +152,7 @@ class LlamaCppEngine:
         return Facts(
             engine=f"llama-cpp-python {version('llama-cpp-python')}",
             device=anatomy.device,
-            dtype="float32",  # of activations and sums; there is no option for it
+            dtype=hardware.DTYPE,
             parameters=parameters,
             weight_bytes=llama.llama_model_size(self._model),
             context=self._context.length,

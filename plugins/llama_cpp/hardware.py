@@ -11,6 +11,7 @@ from infra.plan import Load
 
 from .native import library
 
+DTYPE = "float32"  #: of activations and sums
 GPU_TYPES = (1, 2)  # GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU of ggml-backend.h
 SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
@@ -65,8 +66,14 @@ def chosen(device: str) -> dict[str, int] | None:
 
 def check(load: Load) -> None:
     """Raises:
-    Refused: a device, or layers on a device, that this machine or build lacks.
+    Refused: a device, or layers on a device, that this machine or build lacks, or a dtype that
+        llama.cpp does not compute in.
     """
+    if load.dtype not in ("auto", DTYPE):
+        raise Refused(
+            f"load.dtype={load.dtype}: llama.cpp computes in {DTYPE} and has no option for it. "
+            "Leave it out; how the weights are stored is chosen by quantization=none or q8, q4 …"
+        )
     chosen(load.device)
     if load.gpu_layers and not gpus():
         raise Refused(

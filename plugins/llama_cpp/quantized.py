@@ -30,7 +30,7 @@ def file_of(plan: Plan) -> Path:
     """Where the weights lie that ``plan`` runs; ``ensure`` makes them.
 
     Raises:
-        Refused: the file is quantized, and otherwise than asked.
+        Refused: the file is quantized, and otherwise than asked, or there is no place for a copy.
     """
     asked, held, source = plan.quantization, plan.model.quantization, Path(plan.model.path)
     if asked in ("stored", held):
@@ -43,7 +43,24 @@ def file_of(plan: Plan) -> Path:
         )
     assert plan.model.digest, "without it two models would share one copy"
     name = f"{plan.model.digest}-{FILE_TYPES[asked]}-{version('llama-cpp-python')}.gguf"
-    return machine.cache_dir() / "gguf" / name
+    return _folder() / name
+
+
+def _folder() -> Path:
+    """Where the copies lie; made if it is not there."""
+    try:
+        folder = machine.cache_dir() / "gguf"
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _unwritable(error) from error
+    return folder
+
+
+def _unwritable(error: OSError) -> Refused:
+    return Refused(
+        f"The cache for quantized weights cannot be written: {error.filename}: {error.strerror}. "
+        "Set INFRA_CACHE to a folder of yours."
+    )
 
 
 def ensure(plan: Plan) -> None:
@@ -55,11 +72,13 @@ def ensure(plan: Plan) -> None:
     target, source = file_of(plan), Path(plan.model.path)
     if target == source or target.exists():
         return
-    target.parent.mkdir(exist_ok=True)
-    with FileLock(f"{target}.lock"):
-        if not target.exists():
-            _check_space(source, target.parent, plan.quantization)
-            _make(source, target, FILE_TYPES[plan.quantization])
+    try:
+        with FileLock(f"{target}.lock"):
+            if not target.exists():
+                _check_space(source, target.parent, plan.quantization)
+                _make(source, target, FILE_TYPES[plan.quantization])
+    except OSError as error:
+        raise _unwritable(error) from error
 
 
 def _check_space(source: Path, folder: Path, scheme: str) -> None:

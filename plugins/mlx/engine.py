@@ -31,11 +31,12 @@ class MlxEngine:
 
     def __init__(self, plan: Plan) -> None:
         self._model, config = loading.load(plan)
-        self._tokenizer = load_tokenizer(
-            Path(plan.model.path),
-            {"trust_remote_code": plan.model.trust_remote_code, "local_files_only": True},
-            eos_token_ids=config.get("eos_token_id"),
-        )
+        with loading.refusing(plan):
+            self._tokenizer = load_tokenizer(
+                Path(plan.model.path),
+                {"trust_remote_code": plan.model.trust_remote_code, "local_files_only": True},
+                eos_token_ids=config.get("eos_token_id"),
+            )
         self._device = loading.device(plan.load.device)
         self._batch = plan.load.batch or PREFILL
         self.template = self._tokenizer.chat_template

@@ -1,7 +1,8 @@
 """From a plan to a live model: device, dtype, quantization, active experts."""
 
 import io
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,10 @@ def load(plan: Plan) -> tuple[Any, dict[str, Any]]:
     """
     chosen = device(plan.load.device)
     mx.set_default_device(mx.gpu if chosen == "metal" else mx.cpu)
-    try:
+    with refusing(plan):
         model, config = load_model(
             Path(plan.model.path), lazy=True, trust_remote_code=plan.model.trust_remote_code
         )
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
-        said, who = " ".join(str(error).split())[:300], f"mlx-lm {version('mlx-lm')}"
-        raise Refused(f"{who} cannot load {plan.model.path}: {said}") from error
     cast(model, plan.load.dtype, chosen)
     if plan.quantization in BITS:
         with redirect_stdout(io.StringIO()):  # it prints the bits per weight
@@ -95,6 +93,19 @@ def load(plan: Plan) -> tuple[Any, dict[str, Any]]:
     maybe_set_recommended_wired_limit()  # Metal: weights stay in memory between requests
     mx.eval(model.parameters())
     return model, config
+
+
+@contextmanager
+def refusing(plan: Plan) -> Iterator[None]:
+    """What mlx-lm says of files that it cannot read, as one sentence."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # what its many readers raise
+        said, who = " ".join(str(error).split())[:300], f"mlx-lm {version('mlx-lm')}"
+        said = f"it lacks {said}" if isinstance(error, KeyError) else said
+        raise Refused(f"{who} cannot load {plan.model.path}: {said}") from error
 
 
 def cast(model: Any, wanted: str, chosen: str) -> None:

@@ -32,11 +32,12 @@ class TransformersEngine:
 
     def __init__(self, plan: Plan) -> None:
         self._model, self._streams = loading.load(plan)
-        self._tokenizer = AutoTokenizer.from_pretrained(
-            plan.model.path,
-            local_files_only=True,
-            trust_remote_code=plan.model.trust_remote_code,
-        )
+        with loading.refusing(plan):
+            self._tokenizer = AutoTokenizer.from_pretrained(
+                plan.model.path,
+                local_files_only=True,
+                trust_remote_code=plan.model.trust_remote_code,
+            )
         self.template = self._tokenizer.chat_template
         self._batch = plan.load.batch or PREFILL
         self.eos = _eos(self._model, self._tokenizer)

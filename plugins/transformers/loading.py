@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
@@ -105,11 +104,17 @@ def read_config(plan: Plan) -> Any:
 
 @contextmanager
 def refusing(plan: Plan) -> Iterator[None]:
-    """What from_pretrained says of files that it cannot read, as one sentence."""
+    """What from_pretrained says of files that it cannot read, as one sentence; too little memory
+    is no fault of theirs."""
     try:
         yield
-    except (OSError, ValueError, SafetensorError) as error:
-        said = " ".join(str(error).split())
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # what its many readers raise
+        said = " ".join(str(error).split())[:300]
+        said = f"it lacks {said}" if isinstance(error, KeyError) else said
+        if "trust_remote_code" in str(error):
+            said = "it brings code of its own, which only model.trust_remote_code=true runs"
         who = f"transformers {transformers.__version__}"
         raise Refused(f"{who} cannot load {plan.model.path}: {said}") from error
 
@@ -170,7 +175,14 @@ def _read(plan: Plan, config: Any, model_class: Any, options: dict[str, Any]) ->
             local_files_only=True,
             trust_remote_code=plan.model.trust_remote_code,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # it would say which ones in its log alone
             **options,
+        )
+    if found["mismatched_keys"]:
+        name, held, needed = min(found["mismatched_keys"])
+        raise Refused(
+            f"{plan.model.path} does not fit its config.json: {name} has the shape {list(held)}, "
+            f"and the model needs {list(needed)}."
         )
     if found["missing_keys"]:  # transformers would fill them with random numbers
         missing = ", ".join(sorted(found["missing_keys"])[:3])

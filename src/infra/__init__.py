@@ -1,10 +1,10 @@
 """Which engine, which quantization, how many experts, which sampling? One command answers."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from infra.hookspecs import hookimpl
-
 if TYPE_CHECKING:
+    from infra.hookspecs import hookimpl
     from infra.parsers import parse
 
 __all__ = ["__version__", "hookimpl", "parse"]
@@ -12,9 +12,9 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """``infra.parse``, imported when it is first asked for: the command line starts without it."""
-    if name != "parse":
+    """``infra.hookimpl`` and ``infra.parse``, imported when they are first asked for: the command
+    line starts without them."""
+    modules = {"hookimpl": "infra.hookspecs", "parse": "infra.parsers"}
+    if name not in modules:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from infra.parsers import parse  # noqa: PLC0415  # see above
-
-    return parse
+    return getattr(import_module(modules[name]), name)

@@ -1,7 +1,17 @@
-"""``python -m infra``."""
+"""``python -m infra``, and the command ``infra``."""
 
 import sys
 
-from infra.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """The program, its exit code also where Ctrl-C comes while its modules are imported."""
+    try:
+        from infra import cli  # noqa: PLC0415  # see above
+
+        return cli.main()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

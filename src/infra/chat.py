@@ -21,6 +21,8 @@ from infra.errors import Refused
 from infra.types import Prompt
 
 FROZEN = datetime(2025, 1, 1, 12)
+#: what is noted of a model without a template
+NONE = "the model has no chat template: it reads the contents of messages, joined by newlines"
 
 
 def render(template: str | None, prompt: Prompt, special: dict[str, str] | None = None) -> str:
@@ -31,8 +33,14 @@ def render(template: str | None, prompt: Prompt, special: dict[str, str] | None 
         special: ``bos_token`` and the like, as templates name them.
 
     Raises:
-        Refused: the template is broken or does not take this prompt.
+        Refused: the template is broken or does not take this prompt, or there is none and the
+            prompt has tools.
     """
+    if template is None and prompt.tools:
+        raise Refused(
+            "The model has no chat template, so it cannot be told of tools: leave out those of "
+            f"prompt {prompt.id!r}, or take a model with a template."
+        )
     if template is None:
         return "\n".join(str(message.get("content") or "") for message in prompt.messages)
     try:

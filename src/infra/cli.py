@@ -3,6 +3,7 @@
 Hydra's overrides always carry ``=``, ``~`` or ``+``, so the two never clash.
 """
 
+import errno
 import importlib
 import io
 import os
@@ -19,6 +20,8 @@ VERBS = {
     "results": ("infra.verbs.results", "a table of the runs in runs/, only what differs"),
     "report": ("infra.verbs.report", "a page with the answers of a sweep, or of any runs"),
     "show": ("infra.verbs.show", "one run: its answers, metrics and facts"),
+    "compare": ("infra.verbs.compare", "two configurations: ratios, intervals, plain words"),
+    "gate": ("infra.verbs.gate", "for CI: whether a candidate is worse than a baseline"),
     "models": ("infra.verbs.models", "the models that can be chosen, and what is on this disk"),
     "plugins": ("infra.verbs.inventory", "what is registered, by whom, and what failed"),
     "parsers": ("infra.verbs.parsers", "the formats of tool calls that can be read"),
@@ -30,6 +33,8 @@ VERBS = {
 #: verbs that take no arguments
 ALONE = {"models", "plugins", "doctor"}
 HELP = {"--help", "-h"}
+#: what a write to a disk fails with; without a file's name it is standard output's
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _prepare_streams()
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
     except InfraError as error:
         print(f"infra: {error}", file=sys.stderr)
         return error.exit_code
@@ -46,6 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.filename or error.errno not in DISK:
+            raise
+        return _lose_output(error)
+
+
+def _lose_output(error: OSError) -> int:
+    """Say so; what standard output still holds is not tried again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    print(f"infra: standard output cannot be written: {error.strerror}.", file=sys.stderr)
+    return 1
 
 
 def _prepare_streams() -> None:
@@ -63,9 +81,9 @@ def _dispatch(arguments: list[str]) -> int:
     if first == "--version":
         return _run("infra.verbs.help", [first])
     _check_text(arguments)
-    _check_folder()
     if first == "help" or (first != "ui" and HELP.intersection(arguments)):
         return _run("infra.verbs.help", [])
+    _check_folder()
     if first in ALONE and arguments[1:]:
         raise Refused(f"{first} takes no arguments: leave out {' '.join(arguments[1:])!r}.")
     if first in VERBS:

@@ -41,8 +41,8 @@ def run(arguments: list[str], task: Callable[["DictConfig"], Any]) -> None:
         main(task)()
 
 
-def typed(config: "DictConfig", hydra: Any) -> Config:
-    """The configuration as the schema has it; ``hydra`` is Hydra's own part.
+def typed(config: "DictConfig") -> Config:
+    """The configuration as the schema has it.
 
     Raises:
         Refused: a key that nothing reads, a missing value or a wrong one.
@@ -52,7 +52,6 @@ def typed(config: "DictConfig", hydra: Any) -> Config:
 
     try:
         _check_keys(OmegaConf.to_container(config))
-        _check_hydra_keys(OmegaConf.to_container(hydra, resolve=False))
         return cast("Config", OmegaConf.to_object(config))
     except OmegaConfBaseException as error:
         raise Refused(sentence(error, registry())) from error
@@ -66,10 +65,12 @@ def _check_keys(config: Any) -> None:
             raise Refused(f"There is no key {key!r}. {nearest(key, known)}")
 
 
-def _check_hydra_keys(config: Any) -> None:
+def check_hydra(hydra: Any) -> None:
     """Refuse what ``+hydra.key=value`` has added beside Hydra's own keys."""
+    from omegaconf import OmegaConf
+
     known = hydra_keys()
-    for key in _keys(config, "hydra."):
+    for key in _keys(OmegaConf.to_container(hydra, resolve=False), "hydra."):
         if not any(f"{key}.".startswith(f"{each}.") for each in known):
             raise Refused(f"There is no key {key!r}. {nearest(key, known)}")
 

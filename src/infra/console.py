@@ -38,8 +38,20 @@ MARK = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
 class Stream(RichConsole):
     """A stream whose reader may leave: what is still written then goes nowhere."""
 
+    needed = True  #: whether a full disk is an error, or what is still written goes nowhere too
+    lost: str | None = None  #: why it went nowhere
+
     def on_broken_pipe(self) -> None:
         self.file = Path(os.devnull).open("w")  # noqa: SIM115  # it lives as long as the process
+
+    def _check_buffer(self) -> None:  # where rich itself looks for a broken pipe
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            if self.needed:
+                raise
+            self.lost = error.strerror
+            self.on_broken_pipe()
 
 
 class Console:
@@ -47,6 +59,7 @@ class Console:
 
     def __init__(self) -> None:
         self.err = Stream(stderr=True, highlight=False, markup=False)
+        self.err.needed = False
         width = None if sys.stdout.isatty() else WIDE
         self.out = Stream(highlight=False, markup=False, width=width)
         self.below: RenderableType | None = None  #: shown under the view of a run: a sweep's bar
@@ -60,6 +73,12 @@ class Console:
     def say(self, text: str) -> None:
         """One plain line for people."""
         self.err.print(Text(text), soft_wrap=True)
+
+    def path(self, path: Path) -> None:
+        """The last line for programs; said to people where no program can read it."""
+        self.out.print(str(path), soft_wrap=True)
+        if self.out.lost:
+            self.warn(f"standard output cannot be written ({self.out.lost}): the record is {path}")
 
     @contextmanager
     def live(self, plan: Plan) -> Iterator["View"]:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from infra.errors import Refused, nearest
+from infra.files import reason
 from infra.plan import Constraint
-from infra.plugins import located
+from infra.plugins import located, registry
+from infra.protocols import Parser
 from infra.schema import Config
-from infra.types import Prompt
+from infra.types import CallRules, Prompt
 
 KINDS = ("none", "tools", "json", "grammar")
 CHOICES = ("auto", "required", "none")
@@ -45,16 +47,25 @@ def _check_tools(config: Config, prompts: Sequence[Prompt]) -> None:
                     f"model to it; constraint={config.constraint.kind} does not."
                 )
         return
+    _check_parser(tools.parser, prompts)
     without = next((prompt.id for prompt in prompts if not prompt.tools), None)
     if tools.choice == "required" and without is not None:
         raise Refused(f"tools.choice=required, but prompt {without!r} offers no tools.")
+
+
+def _check_parser(name: str, prompts: Sequence[Prompt]) -> None:
+    if name == "auto":
+        return
+    parser: Parser = registry().get("infra_parsers", name)
+    if parser.grammar(prompts[0].tools, CallRules()) is None:
+        raise Refused(f"constraint=tools: the parser {name} has no grammar of its calls.")
 
 
 def _read(file: str) -> str:
     try:
         return located(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"constraint.file={file} cannot be read: {error}.") from error
+        raise Refused(f"constraint.file={file} cannot be read: {reason(error)}.") from error
 
 
 def _check_file(constraint: Constraint, file: str) -> None:

@@ -29,9 +29,9 @@ def verify(plan: Plan, facts: Facts) -> None:
 def _verify_experts(plan: Plan, facts: Facts) -> None:
     asked = plan.experts_active
     if asked is not None and facts.effective_k != asked:
-        raise Failed(
-            f"experts.active={asked} was asked for, but a token uses {facts.effective_k} experts."
-        )
+        seen = facts.effective_k if facts.experts else "no"
+        seen = "an unknown number of" if seen is None else seen
+        raise Failed(f"experts.active={asked} was asked for, but a token uses {seen} experts.")
     if plan.experts.residency not in (None, facts.residency):
         raise Failed(
             f"experts.residency={plan.experts.residency} was asked for, "

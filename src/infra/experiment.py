@@ -68,7 +68,7 @@ def execute(
         with hosts.child(plan, folder, clock, state) as child:
             status, cause = _follow(child, plan, console, interrupts)
         if state.refused and not plan.sweep:
-            _remove(folder)
+            runs.remove(folder)
             raise Refused(state.refused)
         crashed = child.died and not state.over
         if crashed and child.ended == -signal.SIGKILL:
@@ -155,18 +155,13 @@ def _lacking(child: Child, kills: int) -> str:
 def _kept(found: Record, folder: Path, plan: Plan, console: Console) -> tuple[Record, Path]:
     """Measure it, write it, tell plugins and MLflow; what fails after writing is a warning."""
     found = record.with_metrics(found, registry())
-    path = record.write(found, folder)
+    path, problem = record.write(found, folder)
+    console.warn(problem)
     for problem in registry().recorded(found, str(path)):
         console.warn(problem)
-    console.warn(tracking.publish(found, path.parent, plan.tracking))
+    console.warn(tracking.publish(found, folder, plan.tracking))
     return found, path
 
 
 def _machine() -> dict[str, object]:
     return {**machine.describe(), "commit": machine.git_commit()}
-
-
-def _remove(folder: Path) -> None:
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()

@@ -1,7 +1,9 @@
 """Files that are there whole or not at all, and names that are no text."""
 
+import difflib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -29,3 +31,24 @@ def readable(name: str) -> str:
     'a\\xff'
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def reason(error: OSError | UnicodeDecodeError) -> str:
+    """Why a text file cannot be read, without its name.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory", "/nowhere"))
+    'No such file or directory'
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return f"line {line} is not UTF-8 text"
+
+
+def alike(path: Path) -> str:
+    """A sentence with the nearest name in the folder of a file that is not there, or nothing."""
+    names: list[str] = []
+    with suppress(OSError):
+        names = [each.name for each in path.parent.iterdir()]
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -70,7 +70,8 @@ class Host:
             journal.write("failed", message=str(error))
         except Exception as error:  # an engine may raise anything; the parent tells
             traceback.print_exc()
-            journal.write("failed", message=f"{type(error).__name__}: {error}")
+            said = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            journal.write("failed", message=f"{said} (details: child.log)")
         else:
             journal.write("done")
             return plan.isolation == "reuse"

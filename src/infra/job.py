@@ -34,6 +34,7 @@ class Session:
 
     def __init__(self) -> None:
         self.console, self.hosts = Console(), Hosts()
+        self.console.out.needed = False  # all is in the record
         self.code = 0
         self.arguments: list[str] = []  #: as they were typed
         self.cooldown: Cooldown | None = None
@@ -60,6 +61,8 @@ def main(arguments: list[str]) -> int:
     runs.ensure_root()
     found = session()
     found.arguments = arguments
+    for problem in broken_plugins():
+        found.console.warn(problem)
     for folder in runs.unfinished():
         found.console.say(runs.recover(folder))
     closing.recover(found.console)
@@ -68,6 +71,17 @@ def main(arguments: list[str]) -> int:
     finally:
         found.hosts.close()
     return found.code
+
+
+def broken_plugins() -> list[str]:
+    """A sentence for each plugin that could not be imported, or not be asked what it offers."""
+    plugins = registry()
+    assert plugins.offers  # asked for, as some break only then
+    return [
+        f"plugin {each.file} could not be imported: {each.error}"
+        for each in plugins.found
+        if each.error
+    ]
 
 
 def task(config: "DictConfig") -> Any:
@@ -93,14 +107,15 @@ def _run(composed: "DictConfig") -> tuple[Outcome, list[str]]:
     from hydra.core.hydra_config import HydraConfig  # noqa: PLC0415  # Hydra costs 0.3 s
     from hydra.types import RunMode  # noqa: PLC0415  # as above
 
-    hydra, remarks = HydraConfig.get(), []
-    config = compose.typed(composed, hydra)
+    hydra, remarks = HydraConfig.get(), broken_plugins()
+    compose.check_hydra(hydra)
+    config = compose.typed(composed)
     session().console.quiet = bool(config.sweep) and not session().progress
     if hydra.mode == RunMode.MULTIRUN and not config.sweep:
         config.isolation = "fresh"
         remarks.append(UNPLANNED.format(hydra.runtime.choices["hydra/sweeper"]))
     outcome = _planned(config, remarks)
-    _show(outcome)
+    show(outcome)
     return outcome, config.objectives
 
 
@@ -111,6 +126,11 @@ def _planned(config: Config, remarks: list[str]) -> Outcome:
         if not config.sweep:
             raise
         return experiment.refuse(planning.sketch(config), str(error), session().console)
+    return carried_out(plan, prompts, config, remarks)
+
+
+def carried_out(plan: Plan, prompts: list[Prompt], config: Config, remarks: list[str]) -> Outcome:
+    """Run ``plan`` with the pauses and the further attempts that ``config`` asks for."""
     if config.cooldown:
         remarks += _cooled(config.cooldown)
     return _attempted(plan, prompts, config.retries, remarks)
@@ -146,7 +166,8 @@ def _attempted(plan: Plan, prompts: list[Prompt], retries: int, remarks: list[st
     return outcome
 
 
-def _show(outcome: Outcome) -> None:
+def show(outcome: Outcome) -> None:
+    """A run's row in its sweep, or all of it."""
     here, record = session(), outcome.record
     if record.status == "FAILED":
         here.fail(1)
@@ -161,4 +182,4 @@ def _show_alone(outcome: Outcome) -> None:
     here.console.finish(record)
     if record.cause:
         here.console.say(f"infra: {record.status}: {record.cause}")
-    here.console.out.print(str(outcome.path), soft_wrap=True)
+    here.console.path(outcome.path)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from infra.errors import Refused
+from infra.files import alike, reason
 from infra.types import Json
 
 T = TypeVar("T")
@@ -24,10 +25,14 @@ def parsed(path: Path, make: Callable[[Json, int], T], limit: int | None = None)
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"The prompts file {path} cannot be read: {error}.") from error
+        hint = alike(path) if isinstance(error, FileNotFoundError) else ""
+        raise Refused(f"The prompts file {path} cannot be read: {reason(error)}.{hint}") from error
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     for number, line in numbered[:limit]:
         try:
             yield make(json.loads(line), number)
+        except json.JSONDecodeError as error:
+            said = f"{error.msg} at character {error.colno}"
+            raise Refused(f"{path}, line {number}: {said}.") from error
         except (ValueError, RecursionError) as error:
             raise Refused(f"{path}, line {number}: {error}.") from error

@@ -60,13 +60,16 @@ def choose(
     Raises:
         Refused: there is no such parser.
     """
-    if asked == DECLARED or (asked == "auto" and declared is not None):
-        reader: DeclaredParser = registry.get("infra_parsers", DECLARED)
-        reason = "asked for" if asked == DECLARED else "which the tokenizer brings"
-        return reader.declared(declared), f"{DECLARED}, {reason}"
-    if asked != "auto":
+    if asked not in ("auto", DECLARED):
         return registry.get("infra_parsers", asked), f"{asked}, asked for"
-    return _by_template(registry, template or "")
+    reader: DeclaredParser = registry.get("infra_parsers", DECLARED)
+    found = reader.declared(declared)
+    if asked == DECLARED:
+        return found, f"{DECLARED}, asked for"
+    if declared is not None and found.problem is None:
+        return found, f"{DECLARED}, which the tokenizer brings"
+    parser, reason = _by_template(registry, template or "")
+    return parser, f"{reason}. {found.problem}" if declared is not None else reason
 
 
 def declaration(weights: str) -> Json:
@@ -81,16 +84,17 @@ def declaration(weights: str) -> Json:
 def thinking(template: str | None, prompt: Prompt, parser: Parser) -> str:
     """Whether an answer begins inside reasoning that its rendered prompt opens (``open``), ``may``
     open some itself, as its template knows of it, or ``no``."""
-    opener = parser.think[0].strip()
-    if not opener:
+    given = (parser.think[0], *getattr(parser, "think_variants", ()))
+    openers = tuple(filter(None, map(str.strip, given)))
+    if not openers:
         return "no"
     try:
         rendered = chat.render(template, prompt, NO_TOKENS)
     except Refused:  # whoever encodes the prompt says so
         rendered = ""
-    if rendered.rstrip().endswith(opener):
+    if rendered.rstrip().endswith(openers):
         return "open"
-    return "may" if opener in (template or "") else "no"
+    return "may" if any(opener in (template or "") for opener in openers) else "no"
 
 
 def _by_template(registry: Registry, template: str) -> tuple[Parser, str]:

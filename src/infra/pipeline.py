@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from infra import memory, scoring
+from infra import chat, memory, scoring
 from infra.clock import Clock
 from infra.effective import verify
 from infra.errors import InfraError, Refused
@@ -94,6 +94,8 @@ class Pipeline:
         asked, template = self.plan.tools.parser, engine.template
         self.parser, reason = choose(self.registry, asked, template, declared)
         self.journal.write("parser", reason=reason)
+        if template is None:
+            self.journal.write("note", text=chat.NONE)
         self.thinking = [thinking(template, prompt, self.parser) for prompt in self.prompts]
         tools = Toolbox(functions(self.plan.tools, self.registry), self.plan.tools.timeout)
         self.rounds = Rounds(tools, self.parser, template, self.journal, self.clock)

@@ -37,9 +37,11 @@ def build(config: Config, registry: Registry) -> tuple[Plan, list[Prompt]]:
     tools = toolbox.planned(config.tools, asked)
     functions = toolbox.functions(tools, registry)
     asked = [toolbox.offered(prompt, functions) for prompt in asked]
-    model = weights.resolve(config.model, config.backend.name, backend, config.quantization.scheme)
-    _check_experts(config.experts, model)
-    _check_load(config.load, model)
+    wanted = config.model, config.backend.name, backend, config.quantization.scheme
+    if announced := weights.announced(*wanted):
+        _check_model(config, announced)
+    model = weights.resolve(*wanted)
+    _check_model(config, model)
     held = constraint.planned(config, asked)
     plan = Plan(
         model=model,
@@ -184,6 +186,11 @@ def _sampling(config: Config) -> Sampling:
     if config.warmup < 0:
         raise Refused(f"warmup={config.warmup} must be at least 0.")
     return Sampling(**{**vars(given), "stop": tuple(given.stop)}, seed=config.seed)
+
+
+def _check_model(config: Config, model: Weights) -> None:
+    _check_experts(config.experts, model)
+    _check_load(config.load, model)
 
 
 def _check_experts(experts: schema.Experts, model: Weights) -> None:

@@ -45,9 +45,13 @@ class Found:
     @property
     def sha256(self) -> str:
         """Of the plugin's Python files, in order of their names."""
-        path = Path(self.file)
-        files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-        return hashlib.sha256(b"".join(f.read_bytes() for f in files if f.is_file())).hexdigest()
+        return _sha256(Path(self.file))
+
+
+@functools.cache
+def _sha256(path: Path) -> str:
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files if f.is_file())).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra import bfcl, canned, expectations, jsonl
 from infra.errors import Refused
-from infra.files import write_atomic
+from infra.files import reason, write_atomic
 from infra.plan import PromptSet, digest
 from infra.plugins import located
 from infra.types import Json, Prompt
@@ -35,10 +35,12 @@ def load(
         limit: only the first so many of each file.
 
     Raises:
-        Refused: no prompts, no such file, or a line that is not a prompt.
+        Refused: no prompts or an empty one, no such file, or a line that is not a prompt.
     """
     if limit is not None and limit < 1:
         raise Refused(f"prompts.limit={limit} must be at least 1.")
+    if prompt is not None and not prompt.strip():
+        raise Refused("prompt= is empty: write the question, as in prompt='What is 2 + 3?'")
     if prompt is not None:
         source, found = "prompt", [_question(prompt, _tools(tools) if tools else ())]
     elif file and questions:
@@ -169,5 +171,7 @@ def _tools(file: str) -> tuple[dict[str, Json], ...]:
     path = located(file)
     try:
         return _checked_tools(json.loads(path.read_text(encoding="utf-8-sig")))
-    except (OSError, ValueError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"The tools file {path} cannot be used: {reason(error)}.") from error
+    except ValueError as error:
         raise Refused(f"The tools file {path} cannot be used: {error}.") from error

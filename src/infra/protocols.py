@@ -176,7 +176,9 @@ class Parser(Protocol):
 class DeclaredParser(Parser, Protocol):
     """The parser ``response_template``: it reads by what a tokenizer declares of its answers."""
 
-    def declared(self, template: Json) -> Parser:
+    problem: str | None  #: why the declaration cannot be used
+
+    def declared(self, template: Json) -> DeclaredParser:
         """A parser for this declaration; one that cannot be used is a problem in every reply."""
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,17 +61,32 @@ def from_state(state: State, plan: dict[str, Json], **fields: Any) -> Record:
     )
 
 
-def write(record: Record, folder: Path) -> Path:
-    """Write generations.jsonl, routing.json if it is needed, then record.json, into ``folder`` or,
-    if its disk is full, into a temporary folder.
+def write(record: Record, folder: Path) -> tuple[Path, str | None]:
+    """Write generations.jsonl, routing.json if it is needed, then record.json, into ``folder``.
+    Where it cannot be written, as on a full disk, they go into a temporary folder, and ``folder``
+    gets links to them.
 
     Returns:
-        The path of record.json.
+        The path of record.json, and a sentence where it is not in ``folder``.
     """
     try:
-        return _write(record, folder)
+        return _write(record, folder), None
+    except OSError as error:
+        path = _write(record, Path(tempfile.mkdtemp(prefix=f"infra-{folder.name}-")))
+        _link(folder, path.parent)
+        return path, f"{folder} cannot be written ({error.strerror}): the record is {path}"
+
+
+def _link(folder: Path, elsewhere: Path) -> None:
+    """Let the run count as one with a record. A link needs no block of the disk; where it fails
+    all the same, the run is no longer one that could be recovered."""
+    try:
+        for file in elsewhere.iterdir():
+            (folder / file.name).unlink(missing_ok=True)
+            (folder / file.name).symlink_to(file)
     except OSError:
-        return _write(record, Path(tempfile.mkdtemp(prefix=f"infra-{folder.name}-")))
+        with suppress(OSError):
+            (folder / "job.json").unlink()
 
 
 def _write(record: Record, folder: Path) -> Path:

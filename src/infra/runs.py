@@ -34,11 +34,17 @@ def root() -> Path:
     """INFRA_RUNS, or runs/ below the working directory.
 
     Raises:
-        Refused: it is a file, or its name is not UTF-8, which MLflow and record.json cannot hold.
+        Refused: it is a file, or its name is too long or not UTF-8, which MLflow and record.json
+            cannot hold.
     """
     path = Path(os.environ.get("INFRA_RUNS") or "runs").absolute()
-    if path.is_file():
-        raise Refused(f"{path} is a file: set INFRA_RUNS to a folder.")
+    try:
+        if path.is_file():
+            raise Refused(f"{path} is a file: set INFRA_RUNS to a folder.")
+    except OSError as error:
+        raise Refused(
+            f"The folder {path} cannot be used: {error.strerror}. Set INFRA_RUNS to another one."
+        ) from error
     if (shown := readable(str(path))) != str(path):
         raise Refused(f"The folder '{shown}' is not UTF-8 text: set INFRA_RUNS to another one.")
     return path
@@ -56,9 +62,20 @@ def opened(plan: Plan, prompts: list[Prompt], clock: Clock) -> Iterator[Path]:
     with ExitStack() as stack:
         with _writing():
             folder = _free(root() / name)
-            stack.enter_context(lock(folder))
-            _fill(folder, plan, prompts, clock)
+            try:
+                stack.enter_context(lock(folder))
+                _fill(folder, plan, prompts, clock)
+            except OSError:
+                remove(folder)
+                raise
         yield folder
+
+
+def remove(folder: Path) -> None:
+    """Leave nothing of a run that did not begin."""
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
 
 
 def _fill(folder: Path, plan: Plan, prompts: list[Prompt], clock: Clock) -> None:
@@ -174,7 +191,7 @@ def _held(folder: Path) -> bool:
 def recover(
     folder: Path, status: Literal["KILLED", "FAILED"] = "KILLED", killed: str = "infra"
 ) -> str:
-    """Write the record of a run whose parent was killed, from its journal.
+    """Write the record of a run whose parent was killed, or could not write it, from its journal.
 
     Args:
         status: of a run that was not over.
@@ -188,12 +205,14 @@ def recover(
         state = State(read_prompts(folder / PROMPTS))
         for line in Reader(folder).lines():
             state.apply(line)
-        path = write(with_metrics(_killed(state, job, status, killed), registry()), folder)
+        record = _killed(state, job, status, killed)
+        path, problem = write(with_metrics(record, registry()), folder)
     except (OSError, ValueError, KeyError, TypeError, Refused) as error:
         with suppress(OSError):
             write_atomic(folder / LOST, f"{error!r}\n")
         return f"The run {folder} was killed and cannot be recovered: {error!r}."
-    return f"recovered a run that was killed: {path}"
+    how = "had finished" if state.done else "had failed" if state.failed else "was killed"
+    return f"recovered a run that {how}: {problem or path}"
 
 
 def _killed(

@@ -29,7 +29,7 @@ def equal(one: Json, other: Json) -> bool:
     return bool(one == other)
 
 
-def share(hits: int, n: int) -> Measure:
+def share(hits: float, n: int) -> Measure:
     """``hits`` of ``n`` with its 95 % Wilson interval (Wilson 1927); 90 of 100: 0.826 to 0.945."""
     rate, square = hits / n, DEVIATIONS**2
     middle = (rate + square / (2 * n)) / (1 + square / n)

@@ -37,6 +37,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _unknown_choice(group: str, name: str, registry: Registry) -> str:
     hint = registry.broken if group == "backend" else ""
+    if group == "hydra/launcher" and (extra := name.partition("_")[0]) in ("joblib", "submitit"):
+        return f"{group}={name} needs hydra-{extra}-launcher: pip install 'infra[{extra}]'"
     return f"No {group} is called {name!r}. {nearest(name, choices(group, registry))}{hint}"
 
 

@@ -235,6 +235,15 @@ def test_a_full_disk_is_refused_with_both_numbers(
     assert not list(cache.glob("*.gguf"))
 
 
+def test_a_cache_that_cannot_be_written_is_refused(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("INFRA_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(Refused, match=r"file/cache: Not a directory\. Set INFRA_CACHE"):
+        backend.convert(plan_of(quantization="q4"))
+
+
 def test_a_file_that_holds_the_scheme_is_used_as_it_is(backend: Backend, cache: Path) -> None:
     plan = plan_of(held="q4", quantization="q4")
     backend.prepare(plan)
@@ -324,6 +333,12 @@ def test_a_gpu_that_is_not_there_is_refused(backend: Backend, wish: dict[str, An
         pytest.skip("this build of llama-cpp-python has a GPU")
     with pytest.raises(Refused, match=f"load.{next(iter(wish))}"):
         backend.prepare(plan_of(**wish))
+
+
+def test_a_dtype_that_llama_cpp_has_no_option_for_is_refused(backend: Backend) -> None:
+    with pytest.raises(Refused, match=r"load\.dtype=float16: llama\.cpp computes in float32"):
+        backend.prepare(plan_of(dtype="float16"))
+    backend.prepare(plan_of(dtype="float32"))
 
 
 def test_the_cpu_can_be_asked_for(backend: Backend) -> None:

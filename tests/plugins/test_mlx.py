@@ -190,6 +190,25 @@ def test_truncated_weights_are_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_a_missing_tensor_is_named(tmp_path: Path) -> None:
+    import mlx.core as mx
+
+    folder = Path(shutil.copytree(WEIGHTS, tmp_path / "model"))
+    arrays: Any = mx.load(str(folder / "model.safetensors"))
+    del arrays["model.layers.0.mlp.experts.0.down_proj.weight"]
+    mx.eval(arrays)  # the file that they come from is written over
+    mx.save_safetensors(str(folder / "model.safetensors"), arrays, {"format": "mlx"})
+    with pytest.raises(Refused, match=r"it lacks 'model\.layers\.0"), loaded(folder):
+        pass
+
+
+def test_a_broken_tokenizer_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(WEIGHTS, tmp_path / "model"))
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(Refused, match="cannot load"), loaded(folder):
+        pass
+
+
 def test_a_context_that_nothing_states_is_asked_for() -> None:
     plan = testing.plan_for(WEIGHTS, "mlx")
     plan = replace(plan, model=replace(plan.model, context=None))

@@ -229,6 +229,30 @@ def test_missing_weights_are_refused_not_made_up(tmp_path: Path) -> None:
         pass
 
 
+def test_weights_that_do_not_fit_are_refused_by_name_and_shape(tmp_path: Path) -> None:
+    folder = copied(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hidden_size": 128}))
+    said = r"embed_tokens\.weight has the shape \[\d+, 256\], and the model needs \[\d+, 128\]"
+    with pytest.raises(Refused, match=said), loaded(folder):
+        pass
+
+
+@pytest.mark.parametrize("text", ["{}", "hello"])
+def test_a_broken_tokenizer_is_refused(tmp_path: Path, text: str) -> None:
+    folder = copied(tmp_path / "model")
+    (folder / "tokenizer.json").write_text(text)
+    with pytest.raises(Refused, match="cannot load"), loaded(folder):
+        pass
+
+
+def test_too_little_memory_is_no_fault_of_the_files() -> None:
+    import torch
+
+    with pytest.raises(torch.OutOfMemoryError), inside("loading").refusing(None):
+        raise torch.OutOfMemoryError
+
+
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     import torch
     from safetensors.torch import load_file

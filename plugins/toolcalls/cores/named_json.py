@@ -1,6 +1,7 @@
 """The core of formats that write a call's name in front of the JSON object of its arguments."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .json_call import SPACE, read_object
@@ -34,6 +35,8 @@ class NamedJson(JsonTag):
     #: the whole text of the name; without a ``name`` in it, the arguments tell which tool is meant
     name_pattern: re.Pattern[str] = ANY_NAME
     sections: tuple[str, ...] = ()  #: openers that only begin a list of calls
+    #: openers of text that a tool is sent instead of JSON, each with its name and its argument
+    text_calls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     _between: tuple[str, ...] = field(init=False, repr=False)
     _stops: Markers = field(init=False, repr=False)
     _separators: Markers = field(init=False, repr=False)
@@ -48,12 +51,24 @@ class NamedJson(JsonTag):
     def read_calls(self, source: Source, out: Writer) -> Reading[None]:
         if source.text.endswith(self.sections, 0, source.place):
             yield from self._skip_to_call(source, out)
+        elif source.text.endswith(tuple(self.text_calls), 0, source.place):
+            yield from self._read_text(source, out)
         elif (yield from source.skip(SPACE)) in ("{", "["):
             yield from self.read_values(source, out)
         else:
             yield from self._read_named(source, out)
             while (yield from self._goes_on_named(source)):
                 yield from self._read_named(source, out)
+
+    def _read_text(self, source: Source, out: Writer) -> Reading[None]:
+        opener = next(
+            each for each in self.text_calls if source.text.endswith(each, 0, source.place)
+        )
+        parts: list[str] = []
+        marker = yield from source.until(self._ends, parts.append)
+        self._unread(source, marker)
+        name, argument = self.text_calls[opener]
+        out.call(name, {argument: "".join(parts)})
 
     def _goes_on_named(self, source: Source) -> Reading[bool]:
         """Whether a name and a separator follow; neither is read."""

@@ -122,6 +122,7 @@ class Tagged(Format):
         value = yield from self._arguments.value(source, key)
         if self.cdata and value.strip().startswith(CDATA[0]) and value.strip().endswith(CDATA[1]):
             value = value.strip().removeprefix(CDATA[0]).removesuffix(CDATA[1])
+            value = value.replace(CDATA[1] + CDATA[0], "")  # how XML writes its end inside
         elif self.trims and (not self.trims_pairs or (value[:1] == value[-1:] == "\n")):
             value = value.removeprefix("\n").removesuffix("\n")
         is_text = self.text_if is not None and self.text_if in attributes

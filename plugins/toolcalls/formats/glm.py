@@ -9,6 +9,7 @@ GLM-4.7 and others leave the line breaks out.
 """
 
 from ..cores.key_value import KeyValue
+from ..cores.labelled import Labelled
 
 GLM = KeyValue(
     names=("glm45", "glm47", "glm", "ling3", "spark25", "spark2.5", "poolside_v1", "laguna"),
@@ -20,30 +21,38 @@ GLM = KeyValue(
 )
 
 
-def _hy_v3(names: tuple[str, ...], label: str, template_has: tuple[str, ...]) -> KeyValue:
-    def pair(tag: str) -> tuple[str, str]:
-        return f"<{tag}{label}>", f"</{tag}{label}>"
-
-    call, calls = pair("tool_call"), pair("tool_calls")
-    return KeyValue(
-        names=names,
-        source="https://huggingface.co/tencent/Hy3/blob/main/chat_template.jinja",
-        openers=(call[0], calls[0]),
-        closers=(call[1], calls[1]),
-        sections=calls[:1],
-        separators=(f"<tool_sep{label}>",),
-        think=pair("think"),
-        key=pair("arg_key"),
-        kind=pair("arg_type"),
-        value=pair("arg_value"),
-        template_has=template_has,
-    )
+#: <tool_calls><tool_call>get_date<tool_sep></tool_call></tool_calls>, with any label in the tags
+HY_V3 = Labelled(
+    names=("hy_v3", "hunyuan", "hy_v4"),
+    source="https://huggingface.co/tencent/Hy3/blob/main/chat_template.jinja",
+    tags=("think", "tool_calls", "tool_call", "tool_sep", "arg_key", "arg_type", "arg_value"),
+    openers=("<tool_call>", "<tool_calls>"),
+    closers=("</tool_call>", "</tool_calls>"),
+    sections=("<tool_calls>",),
+    separators=("<tool_sep>",),
+    think_variants=("<think:opensource>",),
+    template_has=("<tool_call>", "<tool_sep>", "<arg_key>"),
+)
 
 
-#: <tool_calls><tool_call>get_date<tool_sep></tool_call></tool_calls>
-HY_V3 = _hy_v3(("hy_v3", "hunyuan"), "", ("<tool_call>", "<tool_sep>", "<arg_key>"))
-#: the same with a label in each tag, as the released models write it
-HY_V3_OPENSOURCE = _hy_v3(("hy_v3_opensource",), ":opensource", ("<tool_sep", ":opensource"))
+def _pair(tag: str) -> tuple[str, str]:
+    return f"<{tag}:opensource>", f"</{tag}:opensource>"
+
+
+#: the label of the released models, which a prompt that opens their reasoning ends with
+HY_V3_OPENSOURCE = KeyValue(
+    names=("hy_v3_opensource",),
+    source=HY_V3.source,
+    openers=("<tool_call:opensource>", "<tool_calls:opensource>"),
+    closers=("</tool_call:opensource>", "</tool_calls:opensource>"),
+    sections=("<tool_calls:opensource>",),
+    separators=("<tool_sep:opensource>",),
+    think=_pair("think"),
+    key=_pair("arg_key"),
+    kind=_pair("arg_type"),
+    value=_pair("arg_value"),
+    template_has=("<tool_sep", ":opensource"),
+)
 
 #: <ifm|tool_calls><ifm|tool_call>get_date</ifm|tool_call></ifm|tool_calls>, or JSON inside
 K2_HORIZON = KeyValue(

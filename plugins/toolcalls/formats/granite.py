@@ -2,6 +2,8 @@
 
 Granite 3         <|tool_call|> [{"name": "get_weather", "arguments": {"city": "Oslo"}}]
 Granite 20B FC    <function_call> {"name": "get_weather", "arguments": {"city": "Oslo"}}
+
+Granite 3.2 opens and ends its reasoning with a sentence each.
 """
 
 from ..cores.json_tag import JsonTag
@@ -11,6 +13,8 @@ GRANITE = JsonTag(
     source="https://huggingface.co/ibm-granite/granite-3.3-8b-instruct",
     openers=("<|tool_call|>", "<tool_call>"),
     closers=("</tool_call>", "<response>", "</response>"),
+    think_variants=("Here is my thought process:", "Here's my thought process:"),
+    think_closers=("Here is my response:", "Here's my response:"),
     template_has=("<|tool_call|>",),
     template_lacks=("<|/tool|>",),
 )

@@ -71,19 +71,19 @@ def _named(name: str) -> list[Row]:
 
 
 def of_sweep(sweep: Path) -> list[Row]:
-    """The newest run of each cell of a sweep, in the order of its cells; a finished one counts
-    before one that failed."""
+    """One run of each cell of a sweep, in the order of its cells: a finished one before one that
+    failed, then one of the sweep itself before one of another sweep, then the newest."""
     wanted = {(cell["identity"], cell["repeat"]): None for cell in sweeps.read(sweep)["cells"]}
     found: dict[tuple[str, int], Row] = {}
     for row in everything():
-        if row.cell in wanted and not _better(found.get(row.cell), row):
+        before = found.get(row.cell)
+        if row.cell in wanted and (not before or _rank(row, sweep) >= _rank(before, sweep)):
             found[row.cell] = row
     return [found[cell] for cell in wanted if cell in found]
 
 
-def _better(before: Row | None, row: Row) -> bool:
-    finished = before is not None and before.data["status"] == "FINISHED"
-    return finished and row.data["status"] != "FINISHED"
+def _rank(row: Row, sweep: Path) -> tuple[bool, bool]:
+    return row.data["status"] == "FINISHED", row.data["plan"].get("sweep") == sweep.name
 
 
 def _rows(folders: Iterable[Path]) -> Iterator[Row]:

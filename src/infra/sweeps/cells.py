@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from infra import planning
 from infra.answers.selection import everything
@@ -11,7 +11,7 @@ from infra.errors import Refused
 from infra.plan import Plan
 from infra.plugins import registry
 from infra.schema import Config
-from infra.types import Json
+from infra.types import Json, Prompt
 
 RUN, DONE, REFUSED, DOUBLE = "run", "done before", "refused", "double"
 
@@ -26,6 +26,7 @@ class Cell:
     identity: str
     state: str = RUN  #: ``run``, ``done before``, ``refused``, or the ``double`` of another
     cause: str | None = None  #: why it is refused
+    prompts: list[Prompt] = field(default_factory=list, repr=False)
 
     @property
     def key(self) -> tuple[str, int]:
@@ -75,14 +76,16 @@ def planned(combinations: Sequence[tuple[Sequence[str], Config]]) -> list[Cell]:
 
 def _cells(overrides: tuple[str, ...], label: str, config: Config) -> Iterator[Cell]:
     try:
-        plan, _ = planning.build(config, registry())
+        plan, prompts = planning.build(config, registry())
     except Refused as error:
         plan = planning.sketch(config)
         yield Cell(overrides, label, plan, plan.identity, REFUSED, str(error))
         return
     for repeat in range(config.repeats):
         state = RUN if config.fresh else ""
-        yield Cell(overrides, label, replace(plan, repeat=repeat), plan.identity, state)
+        yield Cell(
+            overrides, label, replace(plan, repeat=repeat), plan.identity, state, None, prompts
+        )
 
 
 def unrecorded(cells: Iterable[Cell]) -> Iterator[Cell]:

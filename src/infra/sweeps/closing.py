@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 
 from infra import tracking
+from infra.answers import report
 from infra.answers.selection import Row, of_sweep
 from infra.console import Console
 from infra.plan import Tracking
@@ -30,14 +31,20 @@ def close(folder: Path, console: Console) -> str:
 
 
 def publish(folder: Path, store: Tracking) -> str | None:
-    """Close the sweep's parent run in ``store``, if it has ended and that was not done before.
+    """Close the sweep's parent run in ``store``, with a report where one can be drawn, if it has
+    ended and that was not done before.
 
     Returns:
         A warning, or None.
     """
     data = sweeps.read(folder)
-    if not data["ended"]:
+    if not data["ended"] or store.kind == "none":
         return None
+    if report.available() and not (folder / report.REPORT).exists():
+        try:
+            report.write(folder)
+        except Exception as error:  # a picture is not worth a sweep
+            return f"No report could be made of {folder}: {error!r}."
     return tracking.close_sweep(folder, data, best(of_sweep(folder)), store)
 
 

@@ -14,6 +14,8 @@ from infra.sweeps.cells import DONE, DOUBLE, REFUSED, Cell, loads
 #: metrics of a row, where a run has them
 METRICS = ("decode_tps", "tool_call_exact", "bfcl_correct", "peak_memory")
 SIGN = {"FINISHED": ("✓", "green"), "FAILED": ("✗", "red"), "KILLED": ("■", "yellow")}
+#: a run whose record has flags
+FLAG = "⚑"
 #: combinations listed one by one before a sweep
 MOST = 20
 #: characters of the bar
@@ -27,6 +29,7 @@ class Progress:
     def __init__(self, cells: Sequence[Cell], waiting: Sequence[Cell], console: Console) -> None:
         self.waiting, self.console = list(waiting), console
         self.done, self.started = 0, time.monotonic()
+        self._flags: list[str] = []  #: the first of each run that has some
         self._width = max((len(cell.name) for cell in waiting), default=0)
         self._plan(cells)
         console.below = self
@@ -38,11 +41,18 @@ class Progress:
         sign, style = SIGN[record.status]
         number = f"{self.done}/{len(self.waiting)}".rjust(2 * len(str(len(self.waiting))) + 1)
         cells = [sign, number, self._name(outcome).ljust(self._width), *_numbers(outcome)]
+        cells += [FLAG] if record.flags else []
         self.console.out.print(Text("  ".join(cells).rstrip(), style), soft_wrap=True)
         if record.cause:
             self.console.out.print(Text(f"   {record.cause}", style), soft_wrap=True)
-        for flag in record.flags:
-            self.console.say(f"   flag: {flag}")
+        self._flags += record.flags[:1]
+
+    def close(self) -> None:
+        """No bar any more; how many runs were disturbed."""
+        self.console.below = None
+        if self._flags:
+            share = f"{len(self._flags)} of {self.done} runs were disturbed ({FLAG})"
+            self.console.warn(f"{share}, such as: {self._flags[-1]}")
 
     @property
     def left(self) -> str:

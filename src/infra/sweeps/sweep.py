@@ -2,8 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from infra import experiment, tracking
 from infra.conditions.cooldown import Cooldown
 from infra.errors import Refused
 from infra.interrupts import Interrupts
-from infra.job import session
+from infra.job import broken_plugins, carried_out, session, show
 from infra.plan import Tracking, digest
 from infra.schema import Config
 from infra.sweeps import cells as planning
@@ -26,13 +25,11 @@ from infra.types import Json
 Launch = Callable[[list[list[str]]], Any]
 
 
-def run(
-    combinations: Sequence[tuple[Sequence[str], Config]], launch: Launch, elsewhere: bool = False
-) -> None:
+def run(combinations: Sequence[tuple[Sequence[str], Config]], launch: Launch | None = None) -> None:
     """Run what is not finished yet; the last line on stdout is the path of sweep.json.
 
     Args:
-        elsewhere: ``launch`` runs them in other processes.
+        launch: runs them in other processes; without it they run in this one.
 
     Raises:
         Refused: none of the combinations can run.
@@ -44,7 +41,7 @@ def run(
     _check_any(cells)
     folder = sweeps.create(digest([cell.identity for cell in cells]))
     with sweeps.held(folder):
-        Sweep(folder, first, cells, elsewhere).run(launch)
+        Sweep(folder, first, cells, launch).run()
 
 
 def check(configs: Sequence[Config]) -> Config:
@@ -54,7 +51,7 @@ def check(configs: Sequence[Config]) -> Config:
         Refused: a key that is about the sweep is swept, or has no sense.
     """
     first = configs[0]
-    for key in ("repeats", "order", "fresh", "cooldown", "tracking"):
+    for key in ("repeats", "order", "fresh", "cooldown", "retries", "tracking"):
         if any(getattr(config, key) != getattr(first, key) for config in configs):
             raise Refused(f"{key} is about the sweep as a whole: give it one value.")
     if first.repeats < 1:
@@ -80,14 +77,15 @@ def _listed(refused: Sequence[Cell]) -> str:
 class Sweep:
     """One sweep under way."""
 
-    def __init__(self, folder: Path, config: Config, cells: list[Cell], elsewhere: bool) -> None:
-        self.folder, self.config, self.cells = folder, config, cells
-        self.elsewhere = elsewhere
+    def __init__(
+        self, folder: Path, config: Config, cells: list[Cell], launch: Launch | None
+    ) -> None:
+        self.folder, self.config, self.cells, self.launch = folder, config, cells, launch
         self.tracking = Tracking(**vars(config.tracking))
         waiting = [cell for cell in cells if cell.state == RUN]
         self.waiting = planning.ordered(waiting, config.order, config.seed)
 
-    def run(self, launch: Launch) -> None:
+    def run(self) -> None:
         """All that is to be run; closed whatever happens."""
         here, data = session(), self.data()
         sweeps.write(self.folder, data)
@@ -97,8 +95,10 @@ class Sweep:
                 with interrupts.allowed():
                     here.console.warn(tracking.open_sweep(self.folder, data, self.tracking))
                     self.refuse()
-                    with self.followed():
-                        launch([self.overrides(cell) for cell in self.waiting])
+                    if self.launch:
+                        self.run_elsewhere(self.launch)
+                    else:
+                        self.run_here()
             except KeyboardInterrupt:
                 typed = shlex.join(["python", "-m", "infra", *here.arguments])
                 here.console.say(f"infra: to go on where this stopped: {typed}")
@@ -106,21 +106,33 @@ class Sweep:
             finally:
                 self.close()
 
-    @contextmanager
-    def followed(self) -> Iterator[None]:
-        """Show the runs that end in other processes."""
+    def run_here(self) -> None:
+        """One after the other, as they were planned.
+
+        Raises:
+            KeyboardInterrupt: somebody asked to stop.
+        """
+        for cell in self.waiting:
+            plan = replace(cell.plan, sweep=self.folder.name, cell=cell.identity)
+            outcome = carried_out(plan, cell.prompts, self.config, broken_plugins())
+            show(outcome)
+            if outcome.interrupted:
+                raise KeyboardInterrupt
+
+    def run_elsewhere(self, launch: Launch) -> None:
+        """As the launcher does it; rows appear as their records do."""
         here = session()
-        if self.elsewhere and here.progress:
-            with workers.followed(self.folder.name, here.progress, here.console):
-                yield
-        else:
-            yield
+        assert here.progress
+        with workers.followed(self.folder.name, here.progress, here.console):
+            launch([self.overrides(cell) for cell in self.waiting])
 
     def close(self) -> None:
         """End what is kept, then count and publish; the last line on stdout is sweep.json's."""
         here = session()
         here.hosts.close()
-        here.progress = here.console.below = None
+        if here.progress:
+            here.progress.close()
+        here.progress = None
         if closing.close(self.folder, here.console) != "FINISHED":
             here.fail(1)
         here.console.out.print(str(self.folder / sweeps.SWEEP), soft_wrap=True)

@@ -35,7 +35,7 @@ def followed(sweep: str, progress: Progress, console: Console) -> Iterator[None]
         raise
     except Exception as error:  # whatever a launcher makes of a worker that died
         said = str(error).strip().partition("\n")[0]
-        console.say(f"infra: a worker was lost: {type(error).__name__}: {said}")
+        console.say(f"infra: the launcher gave up: {type(error).__name__}: {said}")
         settle(sweep, math.inf)
     finally:
         watch.stop()

@@ -23,6 +23,10 @@ FILES = (record.RECORD, "plan.yaml", record.GENERATIONS, "prompts.jsonl", record
 KINDS = ("none", "local", "server")
 
 
+class Problem(str):
+    """A line for people that says what did not work."""
+
+
 def check(tracking: Tracking) -> None:
     """What can be said before anything runs.
 
@@ -60,14 +64,18 @@ def prepare(tracking: Tracking, root: Path) -> str | None:
     if tracking.kind == "none":
         return None
     try:
-        mlflow_store.import_mlflow()
-        if tracking.kind == "local":
-            with mlflow_store.lock(root):
-                mlflow_store.create_database(root)
-                mlflow_store.open_store(tracking, root)
+        _prepare(tracking, root)
     except Exception as error:  # MLflow raises what its many parts raise
         return f"The run will not be published to {_place(tracking)}: {_sentence(error)}."
     return None
+
+
+def _prepare(tracking: Tracking, root: Path) -> None:
+    mlflow_store.import_mlflow()
+    if tracking.kind == "local":
+        with mlflow_store.lock(root):
+            mlflow_store.create_database(root)
+            mlflow_store.open_store(tracking, root)
 
 
 def publish(record: Record, folder: Path, tracking: Tracking) -> str | None:
@@ -92,7 +100,9 @@ def publish(record: Record, folder: Path, tracking: Tracking) -> str | None:
 
 
 def sync(root: Path, tracking: Tracking) -> Iterator[str]:
-    """Publish every finished run of ``root`` that the store lacks; yields lines to print.
+    """Publish every finished run of ``root`` that the store lacks, also one that was made with
+    tracking=none or for another store: whoever asks for it wants all. Yields lines to print, a
+    ``Problem`` for what could not be published.
 
     Raises:
         Refused: see ``check``; or there is no store, by choice.
@@ -100,14 +110,12 @@ def sync(root: Path, tracking: Tracking) -> Iterator[str]:
     check(tracking)
     if tracking.kind == "none":
         raise Refused("tracking=none has no store to publish to.")
-    if problem := prepare(tracking, root):
-        yield problem
-        return
     try:
+        _prepare(tracking, root)
         with mlflow_store.lock(root):
             store = mlflow_store.open_store(tracking, root)
     except Exception as error:  # MLflow raises what its many parts raise
-        yield f"Nothing was published to {_place(tracking)}: {_sentence(error)}."
+        yield Problem(f"Nothing was published to {_place(tracking)}: {_sentence(error)}.")
         return
     finished = [path.parent for path in sorted(root.glob(f"*/{record.RECORD}"))]
     missing = [folder for folder in finished if not _is_published(folder, store)]
@@ -120,26 +128,25 @@ def _catch_up(folder: Path, tracking: Tracking) -> str:
     try:
         found = record.read(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"{folder.name}: its record cannot be read ({_sentence(error)})."
-    return publish(found, folder, tracking) or f"{folder.name}: published."
+        return Problem(f"{folder.name}: its record cannot be read ({_sentence(error)}).")
+    problem = publish(found, folder, tracking)
+    return Problem(problem) if problem else f"{folder.name}: published."
 
 
 def fetch(root: Path, tracking: Tracking, sweep: str | None = None) -> Iterator[str]:
     """Bring the records that a server has and ``root`` lacks: those of one ``sweep``, or all of
-    the experiment with its sweeps; yields lines to print."""
+    the experiment with its sweeps; yields lines to print, as ``sync``."""
     if tracking.kind != "server":
         return
-    if problem := prepare(tracking, root):
-        yield problem
-        return
     try:
+        _prepare(tracking, root)
         with mlflow_store.lock(root):
             store = mlflow_store.open_store(tracking, root)
         if not sweep:
             yield from (f"{name}: fetched." for name in mlflow_fetch.sweeps_of(store, root))
         yield from (f"{name}: fetched." for name in mlflow_fetch.runs_of(store, root, sweep))
     except Exception as error:  # MLflow raises what its many parts raise
-        yield f"Not all was fetched from {_place(tracking)}: {_sentence(error)}."
+        yield Problem(f"Not all was fetched from {_place(tracking)}: {_sentence(error)}.")
 
 
 def open_sweep(folder: Path, data: dict[str, Json], tracking: Tracking) -> str | None:

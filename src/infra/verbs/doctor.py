@@ -15,7 +15,9 @@ from infra.tables import plain
 def main(arguments: list[str]) -> int:
     """Print machine, devices, engines, runs and broken plugins."""
     console = Console()
-    facts = {**machine.describe(), "devices": ", ".join(devices()), **_runs()}
+    known = machine.describe()
+    memory = f"{known['memory'] / 1e9:.1f} GB"
+    facts = {**known, "memory": memory, "devices": ", ".join(devices()), **_runs()}
     for key, value in facts.items():
         console.out.print(f"{key:<14} {value}")
     console.out.print(_engines())

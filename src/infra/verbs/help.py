@@ -1,13 +1,20 @@
-"""``infra --help``: one screen, made from conf/ and the verbs, without importing Hydra."""
+"""``infra --help``: one screen, made of conf/, the keys and the verbs, without importing Hydra."""
 
+import textwrap
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 
-from infra import __version__
+from infra import __version__, schema
 from infra.cli import VERBS
 from infra.plugins import bundled
 
-GROUPS = ("model", "backend", "quantization", "experts", "sampling", "prompts", "tracking",
-          "experiment", "ablation")  # fmt: skip
+GROUPS = ("model", "backend", "quantization", "experts", "sampling", "prompts", "constraint",
+          "tracking", "experiment", "ablation")  # fmt: skip
+#: keys that describe a model to people, and those that sweeps set
+UNSHOWN = {"about", "licence", "parameters", "experts", "repeat", "sweep", "cell"}
+#: characters in a line
+WIDTH = 100
 TOP = """\
 infra {version}: which engine, which quantization, how many experts, which sampling?
 
@@ -18,14 +25,9 @@ infra {version}: which engine, which quantization, how many experts, which sampl
 
 Choices (GROUP=NAME; each is a file in conf/GROUP, your own go into ./conf/GROUP):
 {groups}
-Keys (KEY=VALUE): experts.active, prompt, prompts.file limit questions answers,
-  sampling.temperature top_k top_p min_p repetition_penalty max_tokens stop, load.dtype device
-  threads gpu_layers context batch mmap repack, tools.parser loop run timeout, warmup, seed,
-  timeout, name, tracking.uri. All with their values: python -m infra --cfg job
-
+{keys}
 Verbs:
-{verbs}
-Shell completion: python -m infra -sc install=bash (zsh, fish)\
+{verbs}Shell completion: python -m infra -sc install=bash (zsh, fish)\
 """
 
 
@@ -38,10 +40,28 @@ def main(arguments: list[str]) -> int:
         f"  {group:<13} {', '.join(_names(group))}\n" for group in GROUPS if _names(group)
     )
     verbs = "".join(f"  {verb:<13} {about}\n" for verb, (_, about) in VERBS.items())
-    print(TOP.format(version=__version__, groups=groups, verbs=verbs))
+    print(TOP.format(version=__version__, groups=groups, keys=_wrapped(), verbs=verbs))
     return 0
 
 
+def _wrapped() -> str:
+    text = f"Keys (KEY=VALUE): {', '.join(_keys())}. All values: --cfg job"
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n"
+
+
+def _keys() -> Iterator[str]:
+    """``load.dtype device …`` for each part of the configuration; what only a file of a group
+    gives is left out."""
+    for part in fields(schema.Config):
+        made = part.default_factory() if part.default_factory is not MISSING else None
+        names = [part.name]
+        if is_dataclass(made):
+            names = [each.name for each in fields(made) if each.default != schema.MISSING]
+        shown = " ".join(name for name in names if name not in UNSHOWN)
+        if shown:
+            yield f"{part.name}.{shown}" if is_dataclass(made) else shown
+
+
 def _names(group: str) -> list[str]:
-    folders = (bundled("conf"), Path.cwd() / "conf")
+    folders = (bundled("conf"), Path("conf"))
     return sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})

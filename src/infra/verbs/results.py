@@ -1,41 +1,91 @@
-"""``infra results``: a table of the runs on disk, with only the columns that differ."""
+"""``infra results``: a table of the runs on disk, with only the columns that differ, or an export.
 
-import json
-from collections.abc import Iterable
+infra results [NAMES and filters such as experts.active=2] [N: only the last so many]
+    [--sort METRIC|KEY] [--best METRIC [--by KEY]] [--pareto METRIC,METRIC]
+    [--csv | --json | --jsonl | --markdown | --llama-bench | --llama-bench=jsonl]
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console as RichConsole
 
 from infra import runs, tables
-from infra.console import Console, value
+from infra.answers import choosing, export, llama_bench, pareto
+from infra.answers.measured import kinds
+from infra.answers.selection import Row, select
+from infra.answers.tables import STAR, table
+from infra.console import Console
 from infra.errors import Refused
-from infra.record import RECORD
-from infra.types import Json
+from infra.verbs.options import Options
 
-#: metrics worth a column, in this order, where a run has them
-METRICS = (
-    "tool_call_exact",
-    "bfcl_correct",
-    "decode_tps",
-    "prefill_tps",
-    "ttft_p50",
-    "peak_memory",
-    "bits_per_weight",
-)
-#: parts of a plan that are too long or too dull for a column
-HIDDEN = {"plugins", "machine", "versions", "tracking", "repeat"}
+FORMATS = ("csv", "json", "jsonl", "markdown", "llama-bench", "llama-bench=jsonl")
+#: digits that are a count; more of them are part of a run's name
+COUNT_DIGITS = 5
 
 
 def main(arguments: list[str]) -> int:
     """Print the table; ``infra results 20`` shows the last twenty."""
-    console, most = Console(), _most(arguments)
-    found = list(read(runs.folders()))[-most:]
-    if not found:
-        console.say(f"There are no runs in {runs.root()} yet: python -m infra makes one.")
+    console, options = Console(), _read(arguments)
+    words, most = _counted(options.words)
+    among = select(words)[-most:]
+    if not among:
+        none = f"There are no runs in {runs.root()} yet: python -m infra makes one."
+        console.say(f"No run fits {' '.join(words)}." if words else none)
         return 0
-    _print(table(found), console.out)
+    rows = _chosen(among, options)
+    metrics = options.pareto.split(",") if options.pareto else pareto.usual(kinds(among))
+    stars = pareto.marked(among, metrics)
+    if options.format:
+        sys.stdout.write(_exported(options.format, rows, among, stars))
+        return 0
+    wanted = [*metrics, options.sort, options.best]
+    _print(table(rows, among, stars, wanted), console.out)
+    if stars:
+        told = f"{STAR} on the Pareto front of {', '.join(metrics)}, by means over repeats"
+        console.err.print(told, soft_wrap=not console.err.is_terminal)
     return 0
+
+
+def _read(arguments: Sequence[str]) -> Namespace:
+    options = Options("results")
+    options.add_argument("words", nargs="*")
+    for name in ("--sort", "--best", "--by", "--pareto"):
+        options.add_argument(name)
+    chosen = options.add_mutually_exclusive_group()
+    for name in FORMATS:
+        chosen.add_argument(f"--{name}", dest="format", action="store_const", const=name)
+    return options.read(arguments)
+
+
+def _counted(words: Sequence[str]) -> tuple[list[str], int]:
+    """The words that name runs, and how many of the last runs are wanted; 0 is all."""
+    counts = [word for word in words if word.isdecimal() and len(word) <= COUNT_DIGITS]
+    if len(counts) > 1 or any(int(count) < 1 for count in counts):
+        asked = " ".join(counts)
+        raise Refused(f"results takes how many of the last runs to show, at least 1, not {asked!r}")
+    return [word for word in words if word not in counts], int(counts[0]) if counts else 0
+
+
+def _chosen(rows: list[Row], options: Namespace) -> list[Row]:
+    if options.by and not options.best:
+        raise Refused("--by KEY goes with --best METRIC: the best run for each value of KEY.")
+    if options.best:
+        rows = choosing.best(rows, options.best, options.by)
+    return choosing.ordered(rows, options.sort) if options.sort else rows
+
+
+def _exported(form: str, rows: list[Row], among: list[Row], stars: set[Path]) -> str:
+    if form == "markdown":
+        return export.as_markdown(table(rows, among, stars))
+    if form.startswith("llama-bench"):
+        write = llama_bench.as_jsonl if form.endswith("jsonl") else llama_bench.as_markdown
+        return write(rows)
+    return {"csv": export.as_csv, "json": export.as_json, "jsonl": export.as_jsonl}[form](
+        rows, stars
+    )
 
 
 def _print(rows: list[list[str]], out: RichConsole) -> None:
@@ -51,41 +101,6 @@ def _print(rows: list[list[str]], out: RichConsole) -> None:
         out.print(part)
 
 
-def _most(arguments: list[str]) -> int:
-    """How many runs are shown; 0 is all."""
-    if not arguments:
-        return 0
-    if len(arguments) > 1 or not arguments[0].isdecimal() or int(arguments[0]) < 1:
-        asked = " ".join(arguments)
-        raise Refused(f"results takes how many of the last runs to show, at least 1, not {asked!r}")
-    return int(arguments[0])
-
-
-def read(folders: Iterable[Path]) -> Iterable[tuple[str, dict[str, Json]]]:
-    """Name and record.json of each finished run."""
-    for folder in folders:
-        try:
-            data = json.loads((folder / RECORD).read_text())
-            known = {key: data[key] for key in ("plan", "metrics", "status")}
-            yield folder.name, {**known, "plan": {**data["plan"], **_brief(data["plan"])}}
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-
-
-def table(found: list[tuple[str, dict[str, Json]]]) -> list[list[str]]:
-    """The header, then one row a run."""
-    axes = [
-        {k: v for k, v in _flat(data["plan"]) if k.split(".")[0] not in HIDDEN} for _, data in found
-    ]
-    varying = differing(axes)
-    metrics = [m for m in METRICS if any(m in data["metrics"] for _, data in found)]
-    rows = [["run", "status", *varying, *metrics]]
-    for (name, data), axis in zip(found, axes, strict=True):
-        cells = [value(data["metrics"].get(metric)) for metric in metrics]
-        rows.append([name, data["status"], *(_line(axis.get(k, "")) for k in varying), *cells])
-    return rows
-
-
 #: parts of a folder's name that may stand for it: its time, its day and time, …
 SHORT = (slice(9, 15), slice(9, 19), slice(4, 15), slice(4, 19))
 
@@ -99,29 +114,3 @@ def _short(rows: list[list[str]]) -> list[str]:
         if all(each and sum(each in name for name in known) == 1 for each in short):
             return [header, *short]
     return [header, *names]
-
-
-def _line(cell: Any) -> str:
-    return str(cell).replace("\n", "\\n")
-
-
-def differing(rows: list[dict[str, Any]]) -> list[str]:
-    """Keys whose values are not the same in all rows; with one row, what was chosen."""
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    if len(rows) == 1:
-        return ["model", "backend", "quantization"]
-    return [key for key in keys if len({str(row.get(key)) for row in rows}) > 1]
-
-
-def _brief(plan: dict[str, Json]) -> dict[str, Json]:
-    kept = {key: value for key, value in plan.items() if key not in HIDDEN}
-    model, prompts = plan["model"], plan["prompts"]
-    return kept | {"model": model["name"], "prompts": f"{prompts['source']}[{prompts['count']}]"}
-
-
-def _flat(value: Json, prefix: str = "") -> Iterable[tuple[str, Json]]:
-    for key, each in value.items():
-        if isinstance(each, dict):
-            yield from _flat(each, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", each

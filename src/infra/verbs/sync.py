@@ -11,8 +11,12 @@ FETCH = "--fetch"
 
 
 def main(arguments: list[str]) -> int:
-    """Publish to the local store, or to ``infra sync http://server``; with ``--fetch``, bring what
-    the server has and this disk lacks."""
+    """Publish to the local store, or to ``infra sync http://server``, whatever tracking a run was
+    made with; with ``--fetch``, bring what the server has and this disk lacks.
+
+    Returns:
+        1 if something could not be published or fetched.
+    """
     console = Console()
     servers = [each for each in arguments if each != FETCH]
     target = Tracking("server", servers[0]) if servers else Tracking("local")
@@ -21,10 +25,16 @@ def main(arguments: list[str]) -> int:
     for folder in runs.unfinished():
         console.say(runs.recover(folder))
     closing.recover(console)
-    for line in tracking.sync(runs.root(), target):
-        console.say(line)
+    told = [_say(line, console) for line in tracking.sync(runs.root(), target)]
     for folder in sweeps.folders():
-        console.warn(closing.publish(folder, target))
-    for line in tracking.fetch(runs.root(), target) if FETCH in arguments else ():
-        console.say(line)
-    return 0
+        console.warn(problem := closing.publish(folder, target))
+        told.append(problem is None)
+    if FETCH in arguments:
+        told += [_say(line, console) for line in tracking.fetch(runs.root(), target)]
+    return int(not all(told))
+
+
+def _say(line: str, console: Console) -> bool:
+    """Show a line; whether it tells of no problem."""
+    console.say(line)
+    return not isinstance(line, tracking.Problem)

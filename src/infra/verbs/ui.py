@@ -1,6 +1,6 @@
 """``infra ui``: MLflow's page on the runs of this folder."""
 
-import subprocess
+import os
 
 from infra import runs, tracking
 from infra.console import Console
@@ -8,7 +8,8 @@ from infra.plan import Tracking
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until Ctrl-C; further arguments go to ``mlflow server`` (``--port 5001``)."""
+    """Serve until Ctrl-C or a signal: MLflow's server takes this process's place, so that none
+    stays behind. Further arguments go to ``mlflow server`` (``--port 5001``)."""
     command = [*tracking.ui_command(runs.root(), Tracking("local")), *arguments]
     Console().say(" ".join(command))
-    return subprocess.call(command)
+    os.execv(command[0], command)  # noqa: S606  # a list of arguments needs no shell

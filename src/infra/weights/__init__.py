@@ -18,9 +18,13 @@ from infra.weights.headers import check_safetensors, gguf_parts, read_gguf
 from infra.weights.notes import remembered
 from infra.weights.sources import Source
 
+CONFIG = "config.json"
 WEIGHTS = ("real", "random")
 ROUTINGS = ("random", "spread")
 INDEX = "model.safetensors.index.json"
+#: how the files end that a tokenizer may be in, or the code of one
+TOKENIZERS = ("tokenizer.json", "tekken.json", "vocab.json", "vocab.txt", ".model", ".tiktoken",
+              ".py")  # fmt: skip
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -81,6 +85,29 @@ def _random(model: Model) -> bool:
         if value is not None:
             raise Refused(f"model.{key}={value} needs model.weights=random: real ones have theirs.")
     return False
+
+
+def announced(
+    model: Model, backend_name: str, backend: Backend, quantization: str
+) -> Weights | None:
+    """What ``resolve`` would describe, as far as config.json says it, which is downloaded alone;
+    ``None`` where all is on this disk, and for a GGUF, whose header comes with its weights.
+
+    Raises:
+        Refused: as ``resolve``.
+    """
+    if _random(model):
+        return None
+    source = sources.pick(model, backend_name, backend, quantization)
+    if source.repository is None or source.format == "gguf" or source.on_disk():
+        return None
+    from infra.weights.download import fetch  # noqa: PLC0415  # brings huggingface_hub along
+
+    folder = fetch(source.repository, lambda names: [CONFIG] if CONFIG in names else [])
+    if not (folder / CONFIG).is_file():
+        return None
+    described = metadata.of_config(_json(folder / CONFIG))
+    return Weights(model.name, str(folder), source.format, **described)
 
 
 def installed(model: Model) -> list[OnDisk]:
@@ -168,12 +195,14 @@ def _json(path: Path) -> dict[str, Json]:
 
 
 def _describe_checkpoint(path: Path, files: Sequence[Path]) -> dict[str, Json]:
-    if path / "config.json" not in files:
+    if path / CONFIG not in files:
         raise Refused(f"{path} has no config.json, which says what its weights are.")
+    if not any(file.name.endswith(TOKENIZERS) for file in files):
+        raise Refused(f"{path} has no tokenizer, such as a tokenizer.json: copy it there too.")
     for file in files:
         if file.suffix == ".safetensors":
             check_safetensors(file)
-    return metadata.of_config(_json(path / "config.json"))
+    return metadata.of_config(_json(path / CONFIG))
 
 
 def _describe_gguf(path: Path, files: Sequence[Path]) -> dict[str, Json]:

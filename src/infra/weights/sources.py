@@ -1,12 +1,12 @@
 """Where a model's weights come from: a path on this disk, or files of a repository on the Hub."""
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import Refused
+from infra.files import alike
 from infra.plugins import located, registry
 from infra.protocols import Backend
 from infra.schema import Model
@@ -152,18 +152,12 @@ def _local(path: Path, code: bool) -> Source:
     if path.suffix == ".safetensors":
         raise Refused(f"{path} is one file of a model: give its directory, {path.parent}.")
     if not path.exists():
-        raise Refused(f"{path} does not exist.{_alike(path)}")
+        raise Refused(f"{path} does not exist.{alike(path)}")
     if not path.is_dir():
         return Source(path.with_name(gguf_parts(path.name)[0]), code=code)
     source = Source(path, code=code)
     source.choose([file.name for file in path.iterdir()])
     return source
-
-
-def _alike(path: Path) -> str:
-    names = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _gguf_within(source: Source) -> str:

@@ -63,6 +63,11 @@ CASES += [
     ),
     Case(
         parser="deepseek_v41",
+        text=block(invoke("f", ("a", "false", "1"), space=" "), outer=" calls"),
+        reply=Reply(calls=(Call("f", {"a": 1}),)),
+    ),
+    Case(
+        parser="deepseek_v41",
         text=f"so</think>\n\n{block(invoke('f', ('a', 'false', '1'), space=' '), outer=' calls')}",
         reply=Reply("", "so", (Call("f", {"a": 1}),)),
         starts_in_reasoning=True,
@@ -101,6 +106,11 @@ CASES += [
             reply=Reply("Hi", "", (F,)),
         )
         for damaged in ("<｜DSML｜calls>", "<｜DSML｜tool_calls", "<｜DSML｜")
+    ),
+    Case(
+        parser="gigachat35",
+        text=block(invoke("f", ("city", "true", "7"))).replace("DSML", "GCML"),
+        reply=Reply(calls=(Call("f", {"city": "7"}),)),
     ),
     Case(
         parser="gigachat35",

@@ -24,6 +24,11 @@ CASES = [
     tagged('<function=f>{"a": 1</function><function=g>{}</function>', calls(G), "broken"),
     tagged("1 > 0", Reply("1 > 0")),
     tagged("the <function= tag of old", Reply("the tag of old"), "'tag of old' follows"),
+    tagged("<|python_tag|>print(1)<|eom_id|>", calls(Call("python", {"code": "print(1)"}))),
+    tagged(
+        'Look. <|python_tag|>x = {"a": 1}\n<function=g>{}</function>',
+        Reply("Look.", "", (Call("python", {"code": 'x = {"a": 1}\n'}), G)),
+    ),
     # the prompt has written the first >>>
     addressed("all\nHello,\nyou.", Reply("Hello,\nyou.")),
     addressed('f\n{"a": 1}', calls(F)),

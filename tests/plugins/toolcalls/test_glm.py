@@ -1,5 +1,7 @@
 """plugins/toolcalls/formats/glm.py: calls as names and pairs of keys and values."""
 
+import re
+
 import pytest
 from cases import Case, calls, check, tool
 
@@ -100,6 +102,18 @@ CASES: list[Case] = [
         for name in ("glm47", "ling3", "spark25", "poolside_v1", "laguna")
     ),
     Case(
+        parser="hy_v3_opensource",
+        text=CALL.replace(">", ":opensource>").replace("f<", "f<tool_sep:opensource><", 1),
+        reply=ONE,
+        tools=(F,),
+    ),
+    Case(
+        parser="hy_v3",
+        text=f"<tool_calls>{CALL.replace('f<', 'f<tool_sep><', 1)}</tool_calls>",
+        reply=ONE,
+        tools=(F,),
+    ),
+    Case(
         parser="hy_v3",
         text=(
             "Hi<tool_calls>\n<tool_call>f<tool_sep>\n<arg_key>n</arg_key>\n<arg_value>1</arg_value>"
@@ -108,19 +122,40 @@ CASES: list[Case] = [
         reply=Reply("Hi", "", (*ONE.calls, Call("g", {}))),
         tools=(F,),
     ),
-    Case(
-        parser="hy_v3_opensource",
-        text=(
-            "hm</think:opensource>Hi<tool_calls:opensource>\n<tool_call:opensource>f"
-            "<tool_sep:opensource>\n<arg_key:opensource>n</arg_key:opensource>\n"
-            "<arg_value:opensource>1</arg_value:opensource>\n</tool_call:opensource>\n"
-            "</tool_calls:opensource>"
-        ),
-        reply=Reply("Hi", "hm", ONE.calls),
-        tools=(F,),
-        starts_in_reasoning=True,
+    *(
+        Case(
+            parser=parser,
+            text=(
+                f"hm</think:{label}>Hi<tool_calls:{label}>\n<tool_call:{label}>f<tool_sep:{label}>\n"
+                f"<arg_key:{label}>n</arg_key:{label}>\n<arg_value:{label}>1</arg_value:{label}>\n"
+                f"</tool_call:{label}>\n</tool_calls:{label}>"
+            ),
+            reply=Reply("Hi", "hm", ONE.calls),
+            tools=(F,),
+            starts_in_reasoning=True,
+        )
+        for parser, label in (
+            ("hy_v3", "opensource"),
+            ("hunyuan", "opensource"),
+            ("hy_v3_opensource", "opensource"),
+            ("hy_v4", "6124c78e"),
+        )
     ),
+    Case(
+        parser="hy_v3",
+        text="a <tool_calls:no label> b <think: c </x:opensource> <tool_call:" + "a" * 65 + ">",
+        reply=Reply(
+            "a <tool_calls:no label> b <think: c </x:opensource> <tool_call:" + "a" * 65 + ">"
+        ),
+    ),
+    Case(parser="hy_v3", text="cut <think:open", reply=Reply("cut <think:open")),
     Case(parser="ling3", text=f"Hi{CALL}<|role_end|>", reply=Reply("Hi", "", ONE.calls)),
+    Case(
+        parser="k2_horizon",
+        text="<ifm|tool_calls>" + re.sub("<(/?)", r"<\1ifm|", CALL) + "</ifm|tool_calls>",
+        reply=ONE,
+        tools=(F,),
+    ),
     Case(
         parser="k2_horizon",
         text=(

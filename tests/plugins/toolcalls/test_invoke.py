@@ -72,6 +72,7 @@ MINICPM5 = {
     minicpm5("f", a="<![CDATA[<b>\n</param> ]] >]]>"): Reply(
         calls=(Call("f", {"a": "<b>\n</param> ]] >"}),)
     ),
+    minicpm5("f", a="<![CDATA[a]]]]><![CDATA[>b]]>"): Reply(calls=(Call("f", {"a": "a]]>b"}),)),
     minicpm5("f", a="x").replace(" name", "name"): Reply(calls=(Call("f", {"a": "x"}),)),
     minicpm5("f", a="x").replace(" name", "Ġname"): Reply(calls=(Call("f", {"a": "x"}),)),
     minicpm5("f", a="x").removesuffix("</function>"): Reply(calls=(Call("f", {"a": "x"}),)),

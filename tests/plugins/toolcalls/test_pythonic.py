@@ -198,6 +198,11 @@ CASES = [
     Case(parser="llama4_pythonic", text=f"<|python_start|>[{PARK}", reply=calls(PARK_CALL)),
     Case(
         parser="olmo3",
+        text=f"<function_calls>{PARK}</function_calls>",
+        reply=calls(PARK_CALL),
+    ),
+    Case(
+        parser="olmo3",
         text=f"<function_calls>\n{PARK}\nnow()\n</function_calls>",
         reply=calls(PARK_CALL, NOW_CALL),
     ),

@@ -110,6 +110,12 @@ CASES: list[Case] = [
     ),
     Case(
         parser="seed_oss",
+        text=CALL.replace("tool_call", "seed:tool_call"),
+        reply=ONE,
+        tools=(F,),
+    ),
+    Case(
+        parser="seed_oss",
         text=f"<seed:think>so</seed:think>{CALL.replace('tool_call', 'seed:tool_call')}",
         reply=Reply("", "so", ONE.calls),
         tools=(F,),
