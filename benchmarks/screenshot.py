@@ -1,8 +1,10 @@
-"""Makes docs/mlflow-compare.png: three real runs, a real MLflow server, a real browser.
+"""Makes docs/mlflow-compare.png and docs/mlflow-sweep.png: real runs, a real MLflow server, a real
+browser.
 
     python benchmarks/screenshot.py [--runs runs]        # needs the extras all and ui, and chromium
 
-Each engine answers the bundled prompts; then MLflow's page compares the three runs.
+Each engine answers the bundled prompts, and a sweep asks for three K and three quantizations; then
+MLflow's page compares the three runs, and those of the sweep.
 """
 
 import argparse
@@ -21,7 +23,11 @@ from infra.plan import Tracking
 from infra.tracking import ui_command
 
 ENGINES = ("transformers", "llama_cpp", "mlx")
-PICTURE = Path(__file__).parent.parent / "docs" / "mlflow-compare.png"
+SWEEP = (
+    "-m", "backend=llama_cpp", "experts.active=1,2,4", "quantization=none,q4,q2", "prompts=hard",
+    "prompts.limit=20",
+)  # fmt: skip
+DOCS = Path(__file__).parent.parent / "docs"
 PORT = 5077
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
@@ -30,14 +36,24 @@ FLAGS = (
 )  # fmt: skip
 
 
-def run(engine: str, runs: Path) -> dict[str, str]:
-    """One run; gives what ``published.json`` says: the ids that MLflow knows it by."""
-    command = [sys.executable, "-m", "infra", f"backend={engine}", "load.dtype=auto"]
+def run(*arguments: str, runs: Path) -> Path:
+    """The folder of one run, or of one sweep."""
+    command = [sys.executable, "-m", "infra", *arguments]
     environment = {**os.environ, "INFRA_RUNS": str(runs)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    record = Path(done.stdout.strip().splitlines()[-1])
-    mark: dict[str, str] = json.loads((record.parent / "published.json").read_text())
-    return mark
+    return Path(done.stdout.strip().splitlines()[-1]).parent
+
+
+def id_of(folder: Path) -> str:
+    """What MLflow knows a run by."""
+    mark = json.loads((folder / "published.json").read_text())
+    return str(mark["run_id"])
+
+
+def runs_of(sweep: Path) -> list[Path]:
+    """The folders of a sweep's runs."""
+    found = sorted(sweep.parents[1].glob("*/record.json"))
+    return [p.parent for p in found if json.loads(p.read_text())["plan"]["sweep"] == sweep.name]
 
 
 def wait(url: str) -> None:
@@ -58,21 +74,20 @@ def experiment_of(run_id: str) -> str:
     return found
 
 
-def shoot(ids: list[str], browser: str) -> None:
-    """The comparison page as a PNG."""
+def shoot(ids: list[str], picture: Path, browser: str) -> None:
+    """The page that compares these runs, as a PNG."""
     wait(f"http://127.0.0.1:{PORT}/health")
     runs, experiments = json.dumps(ids), json.dumps([experiment_of(ids[0])])
     page = f"/#/compare-runs?runs={quote(runs)}&experiments={quote(experiments)}"
-    PICTURE.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(
             [
-                browser, *FLAGS, f"--user-data-dir={profile}", f"--screenshot={PICTURE}",
+                browser, *FLAGS, f"--user-data-dir={profile}", f"--screenshot={picture}",
                 f"http://127.0.0.1:{PORT}{page}",
             ],
             check=True, capture_output=True,
         )  # fmt: skip
-    print(PICTURE)
+    print(picture)
 
 
 def main() -> None:
@@ -82,11 +97,13 @@ def main() -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         raise SystemExit("There is no chromium on the PATH.")
-    ids = [run(engine, root)["run_id"] for engine in ENGINES]
+    engines = [run(f"backend={each}", "load.dtype=auto", runs=root) for each in ENGINES]
+    swept = runs_of(run(*SWEEP, runs=root))
     command = [*ui_command(root, Tracking("local")), "--port", str(PORT)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            shoot(ids, browser)
+            shoot([id_of(each) for each in engines], DOCS / "mlflow-compare.png", browser)
+            shoot([id_of(each) for each in swept], DOCS / "mlflow-sweep.png", browser)
         finally:
             server.terminate()
 

@@ -371,13 +371,13 @@ def test_a_file_that_may_not_be_read_is_refused(nobody: Path, name: str) -> None
 @pytest.fixture
 def nobody() -> Iterator[Path]:
     """A folder of a user who is not root, whom no permission would stop."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    with TemporaryDirectory() as folder:
-        yield Path(folder)
-    if root:
-        os.seteuid(0)
+    before = os.geteuid()
+    os.seteuid(before or 65534)
+    try:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+    finally:
+        os.seteuid(before)
 
 
 BOMB = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q1sII", 1, b"a", 9, 4)
