@@ -221,7 +221,9 @@ def test_tags_say_what_ran_where(published: Any) -> None:
 def test_the_files_are_artifacts(published: Any, tmp_path: Path) -> None:
     _, folder, client, run = published
     copy = Path(client.download_artifacts(run.info.run_id, "", str(tmp_path)))
-    for name in tracking.FILES:
+    kept = [name for name in tracking.FILES if (folder / name).exists()]
+    assert len(kept) == 4  # all but routing.json, which only large models have
+    for name in kept:
         assert (copy / name).read_bytes() == (folder / name).read_bytes()
     assert "torch==2.13.0" in (copy / "environment.txt").read_text()
 
