@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from infra.machine import usable_cpus
+from infra.resources.machine import usable_cpus
 
 HERE = Path(__file__).parent
 TINY = HERE.parent / "plugins" / "tiny_moe"

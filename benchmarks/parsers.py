@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugins" / "toolca
 from cases import Case
 from collected import PARSERS, examples
 
-from infra.events import total
+from infra.calls.events import total
 from infra.types import Reply, ToolSchema
 
 SIZE, TOKEN = 256 * 1024, 4

@@ -31,8 +31,8 @@ import gguf
 import numpy as np
 
 from infra.isolate import ENTER
-from infra.limits import Group
-from infra.machine import usable_cpus
+from infra.resources.limits import Group
+from infra.resources.machine import usable_cpus
 
 TINY = Path(__file__).parent.parent / "plugins" / "tiny_moe" / "weights"
 PROMPT = "31415926535897932384626433832795028841971693993751058209749445923"[:64]  # 64 tokens

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.scoring import share
+from infra.calls.scoring import share
 
 #: the unquantized model at its own K comes first: all others are held against it
 ROWS = [("none", 2), ("none", 1), ("none", 4), ("q8", 2), ("q4", 2), ("q3", 2), ("q2", 2)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llguidance import LLTokenizer
     from numpy.typing import NDArray
 
-    from infra.matcher import Matcher
+    from infra.calls.matcher import Matcher
 
 END = 0
 #: what ``encode`` reads of a prompt

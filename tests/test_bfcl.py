@@ -1,4 +1,4 @@
-"""infra.bfcl: the leaderboard's files, in small, and what is said about those that are not."""
+"""infra.prompts.bfcl: the leaderboard's files, in small, and what is said of those that are not."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from conftest import Done
-from infra import bfcl, prompts
+from infra import prompts
 from infra.errors import Refused
+from infra.prompts import bfcl
 from infra.types import Expected
 
 FUNCTION = {

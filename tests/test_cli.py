@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from conftest import Done
+from infra.configuration.vocabulary import known_keys
 from infra.plugins import bundled
-from infra.vocabulary import known_keys
 
 ECHO = ("backend=echo", "tracking=none", "prompts.limit=2")
 Infra = Callable[..., Done]

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from conftest import Begin, Done, ended
-from infra import machine
+from infra.resources import machine
 from trouble import until
 
 #: launcher -> the distribution that brings it, and how it is told to run two at a time

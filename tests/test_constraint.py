@@ -1,4 +1,4 @@
-"""src/infra/constraint.py: what cannot be held to is refused before loading."""
+"""src/infra/calls/constraint.py: what cannot be held to is refused before loading."""
 
 import json
 from collections.abc import Callable

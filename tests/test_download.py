@@ -16,10 +16,18 @@ import pytest
 import made
 from hub import Cut, Hub, Repo
 from infra import planning, weights
+from infra.configuration.schema import (
+    Config,
+    Constraint,
+    Experts,
+    Model,
+    Named,
+    Quantization,
+    Tracking,
+)
 from infra.errors import Refused
 from infra.plan import Weights
 from infra.plugins import registry
-from infra.schema import Config, Constraint, Experts, Model, Named, Quantization, Tracking
 
 #: what huggingface_hub writes at once; a cut before it has that much keeps nothing
 CHUNK = huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE

@@ -1,6 +1,15 @@
-"""infra.events: what events add up to."""
+"""infra.calls.events: what events add up to."""
 
-from infra.events import Arguments, CallEnd, CallStart, Content, Event, Problem, Reasoning, total
+from infra.calls.events import (
+    Arguments,
+    CallEnd,
+    CallStart,
+    Content,
+    Event,
+    Problem,
+    Reasoning,
+    total,
+)
 from infra.types import Call, Reply
 
 EVENTS: list[Event] = [

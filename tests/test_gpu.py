@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra import gpu
+from infra.resources import gpu
 
 
 @pytest.mark.parametrize("device", ["cpu", "mps", "metal", "Vulkan0"])

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from infra import heatmap
+from infra.experts import heatmap
 from infra.types import Routing
 
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from conftest import Done
-from infra import limits
 from infra.conditions import cgroups
 from infra.errors import Failed, Refused
+from infra.resources import limits
 
 LIMIT = 100_000_000
 GREEDY = """

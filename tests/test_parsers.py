@@ -10,8 +10,8 @@ import pytest
 
 import infra as package
 from conftest import Done
+from infra.calls.parsers import choose, declaration, offered, thinking
 from infra.errors import Refused
-from infra.parsers import choose, declaration, offered, thinking
 from infra.plugins import registry
 from infra.protocols import Parser
 from infra.types import Call, Prompt, Reply
@@ -173,7 +173,7 @@ def test_the_package_parses() -> None:
 
 
 def test_the_package_is_imported_without_its_parsers() -> None:
-    code = "import infra, sys; sys.exit('infra.parsers' in sys.modules)"
+    code = "import infra, sys; sys.exit('infra.calls.parsers' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

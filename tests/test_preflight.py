@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from conftest import Done
-from infra import limits, preflight, testing
+from infra import testing
 from infra.plan import Plan
 from infra.plugins import bundled, registry
+from infra.resources import limits, preflight
 from infra.types import Estimate, Prompt
 
 TINY = bundled("plugins") / "tiny_moe" / "weights"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from conftest import Done
+from infra.configuration.schema import Model
 from infra.errors import Refused
 from infra.plugins import bundled, registry
-from infra.schema import Model
 from infra.weights import headers, random_model, resolve
 from infra.weights.random_model import blocks, routing, shapes
 

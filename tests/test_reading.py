@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.errors import Failed
-from infra.reading import OpenFiles
+from infra.weights.reading import OpenFiles
 
 WHOLE = bytes(range(256)) * 40
 

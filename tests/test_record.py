@@ -110,7 +110,7 @@ def test_a_run_under_way_is_not_unfinished(infra: Callable[..., Done]) -> None:
 def test_memory_of_a_process_is_told_apart() -> None:
     import numpy as np
 
-    from infra import memory
+    from infra.resources import memory
 
     before = memory.usage()
     kept = np.ones(50_000_000, np.uint8)

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from infra.routing import Counts
+from infra.experts.routing import Counts
 
 
 def test_each_token_counts_at_each_of_its_experts() -> None:

@@ -1,8 +1,8 @@
-"""infra.scoring: when calls are the expected ones."""
+"""infra.calls.scoring: when calls are the expected ones."""
 
 import pytest
 
-from infra.scoring import equal, exact, share
+from infra.calls.scoring import equal, exact, share
 from infra.types import Call, Expected, Json
 
 WEATHER = Call("weather", {"city": "Oslo", "days": 3})

@@ -7,17 +7,17 @@ from typing import Any, Literal
 
 import pytest
 
+from infra.calls.functions import Function, described
+from infra.calls.rounds import Rounds, check, said
+from infra.calls.toolbox import Answered, Toolbox, offered, planned
 from infra.clock import Clock
+from infra.configuration.schema import Tools as Keys
 from infra.errors import Refused
-from infra.functions import Function, described
 from infra.journal import Journal, Reader
 from infra.plan import Tools
 from infra.plugins import registry
 from infra.prompts import from_row, to_row
 from infra.request import Asked
-from infra.rounds import Rounds, check, said
-from infra.schema import Tools as Keys
-from infra.toolbox import Answered, Toolbox, offered, planned
 from infra.types import Call, Canned, Json, Prompt, Reply, Result
 
 USER = ({"role": "user", "content": "hi"},)

@@ -18,10 +18,10 @@ import yaml
 
 from infra import record as records
 from infra import tracking
+from infra.configuration.schema import Tracking as Keys
 from infra.errors import Refused
 from infra.plan import Plan, PromptSet, Tracking, Weights, to_json
 from infra.plugins import bundled
-from infra.schema import Tracking as Keys
 from infra.tracking import mlflow_store
 from infra.types import Call, Expected, Facts, Generation, Prompt, Record, Reply, Result, Stage
 

@@ -21,10 +21,10 @@ from omegaconf import OmegaConf
 import made
 from conftest import GGUF, TINY
 from infra import weights
+from infra.configuration.schema import Model
 from infra.errors import Refused
 from infra.plan import Weights
 from infra.plugins import bundled
-from infra.schema import Model
 from infra.weights import sources
 from infra.weights.hub import COMMIT
 from infra.weights.metadata import of_config

@@ -10,8 +10,8 @@ from llguidance import LLTokenizer
 from numpy.typing import NDArray
 
 from infra import chat
+from infra.calls.matcher import Matcher
 from infra.errors import Refused
-from infra.matcher import Matcher
 from infra.plan import Load, Plan
 from infra.types import Facts, Json, Prompt, Routing, Sampling, Token
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infra import preflight
 from infra.plan import Plan, from_json, to_json
+from infra.resources import preflight
 from infra.types import Estimate, Json
 from infra.weights import notes
 from infra.weights.headers import gguf_parts, read_layout

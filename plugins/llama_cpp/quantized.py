@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from infra import machine
 from infra.errors import Refused
 from infra.plan import Plan
+from infra.resources import machine
 from infra.weights.headers import gguf_parts
 
 from .hardware import physical_cores

@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from infra import memory
-from infra.routing import Counts
+from infra.experts.routing import Counts
+from infra.resources import memory
 from infra.types import Routing
 
 from .probe import Weight

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tokenizers.decoders import DecodeStream
 
 from infra import chat
-from infra.matcher import Matcher
+from infra.calls.matcher import Matcher
 from infra.plan import Plan
 from infra.types import Prompt, Sampling, Token
 

@@ -7,8 +7,8 @@ there as stored, and one layer's in the dtype that they are cast to.
 
 from pathlib import Path
 
-from infra import preflight
 from infra.plan import Plan
+from infra.resources import preflight
 from infra.types import Estimate
 from infra.weights import census
 

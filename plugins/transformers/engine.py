@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from tokenizers.decoders import DecodeStream
 from transformers import AutoTokenizer
 
-from infra import chat, memory
-from infra.matcher import Matcher
+from infra import chat
+from infra.calls.matcher import Matcher
+from infra.experts.routing import Counts
 from infra.plan import Plan
-from infra.routing import Counts
+from infra.resources import memory
 from infra.types import Facts, Prompt, Routing, Sampling, Token
 
 from . import experts, facts, loading, residency

@@ -8,8 +8,8 @@ file let go once all is loaded. Where experts are streamed, all others are copie
 
 from pathlib import Path
 
-from infra import preflight
 from infra.plan import Plan
+from infra.resources import preflight
 from infra.types import Estimate
 from infra.weights import census
 from infra.weights.census import Census

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from infra.routing import Counts
+from infra.experts.routing import Counts
 
 Hook = Callable[[Any, Any, Any], None]
 """Called with a module and its arguments before it computes."""

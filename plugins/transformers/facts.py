@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from infra import chat
-from infra.machine import versions
+from infra.resources.machine import versions
 from infra.types import Facts
 
 from . import experts

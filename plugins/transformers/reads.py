@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from infra.reading import OpenFiles
+from infra.weights.reading import OpenFiles
 
 from .layout import Piece
 

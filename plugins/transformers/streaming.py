@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 
-from infra.routing import Counts
+from infra.experts.routing import Counts
 
 from .experts import is_experts, numbered
 from .layout import Weights

@@ -50,8 +50,8 @@ class InfraSweeper(BasicSweeper):
 
     def _composed(self, overrides: Sequence[str]) -> Any:
         """Composing takes 0.1 s, so that is done once for all runs that differ in values only."""
-        from infra import compose  # noqa: PLC0415  # as above
-        from infra.vocabulary import known_keys  # noqa: PLC0415  # as above
+        from infra.configuration import compose  # noqa: PLC0415  # as above
+        from infra.configuration.vocabulary import known_keys  # noqa: PLC0415  # as above
 
         values = [each for each in overrides if each.partition("=")[0] in known_keys()]
         config = deepcopy(self._base(tuple(each for each in overrides if each not in values)))
@@ -63,7 +63,7 @@ class InfraSweeper(BasicSweeper):
         return compose.typed(config)
 
     def _base(self, overrides: tuple[str, ...]) -> DictConfig:
-        from infra import compose  # noqa: PLC0415  # as above
+        from infra.configuration import compose  # noqa: PLC0415  # as above
 
         if overrides not in self._bases:
             assert self.hydra_context

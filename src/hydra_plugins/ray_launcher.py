@@ -77,8 +77,8 @@ class RayLauncher(Launcher):
         """Raises:
         Refused: Ray is not installed.
         """
-        from infra import machine  # noqa: PLC0415  # Hydra imports every plugin at every start
         from infra.errors import Refused  # noqa: PLC0415
+        from infra.resources import machine  # noqa: PLC0415  # Hydra imports every plugin at every start
 
         if not machine.versions(("ray",)):
             raise Refused("hydra/launcher=ray needs ray: pip install 'infra[ray]'")

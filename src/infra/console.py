@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from infra import heatmap, tables
+from infra import tables
+from infra.experts import heatmap
 from infra.journal import State
 from infra.plan import Plan
 from infra.types import Expected, Generation, Json, Prompt, Record, Result, Routing

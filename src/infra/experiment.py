@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra import machine, preflight, record, runs, tracking
+from infra import record, runs, tracking
 from infra.clock import Clock
 from infra.conditions import counters, flags, oom, pagecache
 from infra.console import Console
@@ -17,6 +17,7 @@ from infra.isolate import Child, Hosts
 from infra.journal import State
 from infra.plan import Plan, to_json
 from infra.plugins import registry
+from infra.resources import machine, preflight
 from infra.types import Json, Prompt, Record, Stage
 
 #: why a process ends by SIGBUS, as mmap(2) has it

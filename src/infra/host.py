@@ -17,7 +17,6 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from infra import limits
 from infra.clock import Clock
 from infra.conditions import oom
 from infra.errors import InfraError, Refused
@@ -26,6 +25,7 @@ from infra.pipeline import Pipeline
 from infra.plan import Plan, from_json
 from infra.prompts import read
 from infra.protocols import Engine
+from infra.resources import limits
 from infra.types import Prompt
 
 JOB = "job.json"

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import psutil
 
-from infra import gpu, limits, memory
 from infra.clock import Clock
 from infra.journal import Reader, State
 from infra.plan import Plan
+from infra.resources import gpu, limits, memory
 
 #: as a program of sh: go into the cgroup whose file is ``$0``, then become the command
 ENTER = 'echo $$ > "$0" && exec "$@"'

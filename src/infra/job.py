@@ -5,8 +5,10 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from infra import compose, experiment, planning, runs
+from infra import experiment, planning, runs
 from infra.conditions.cooldown import Cooldown
+from infra.configuration import compose
+from infra.configuration.schema import Config
 from infra.console import Console
 from infra.errors import Refused
 from infra.experiment import Outcome
@@ -14,7 +16,6 @@ from infra.interrupts import Interrupts
 from infra.isolate import Hosts
 from infra.plan import Plan
 from infra.plugins import registry
-from infra.schema import Config
 from infra.sweeps import closing
 from infra.types import Prompt, Record
 

@@ -8,22 +8,24 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from infra import chat, memory, scoring
+from infra import chat
+from infra.calls import scoring
+from infra.calls.parsers import choose, declaration, thinking
+from infra.calls.rounds import Rounds, check
+from infra.calls.toolbox import Toolbox, functions
 from infra.clock import Clock
 from infra.effective import verify
 from infra.errors import InfraError, Refused
 from infra.journal import Journal
-from infra.parsers import choose, declaration, thinking
 from infra.plan import Plan
 from infra.plugins import registry
 from infra.protocols import Attempt, Backend, Engine, Router
 from infra.request import Answer, Asked, ids_sha256, request_seed
-from infra.rounds import Rounds, check
-from infra.toolbox import Toolbox, functions
+from infra.resources import memory
 from infra.types import Prompt, Routing
 
 if TYPE_CHECKING:
-    from infra.matcher import Guide, Matcher
+    from infra.calls.matcher import Guide, Matcher
 
 
 class Pipeline:
@@ -107,7 +109,7 @@ class Pipeline:
 
     def constrain(self, engine: Engine) -> None:
         """Make sure that every answer can be held to the plan's constraint."""
-        from infra.matcher import Guide  # noqa: PLC0415  # llguidance comes with the engines
+        from infra.calls.matcher import Guide  # noqa: PLC0415  # llguidance comes with the engines
 
         self.guide = Guide(self.plan, self.parser, engine.grammar_tokenizer())
         for prompt, thinks in zip(self.prompts, self.thinking, strict=True):

@@ -3,12 +3,15 @@
 import math
 import os
 
-from infra import constraint, limits, machine, prompts, schema, toolbox, tracking, weights
+from infra import prompts, tracking, weights
+from infra.calls import constraint, toolbox
+from infra.configuration import schema
+from infra.configuration.schema import Config
 from infra.errors import Refused, nearest
 from infra.plan import Constraint, Experts, Load, Plan, PromptSet, Tracking, Weights
 from infra.plugins import Registry
 from infra.protocols import Backend
-from infra.schema import Config
+from infra.resources import limits, machine
 from infra.types import Prompt, Sampling
 
 ISOLATIONS = ("reuse", "fresh", "none")

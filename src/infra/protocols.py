@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from infra.events import Event
+from infra.calls.events import Event
 from infra.plan import Plan
 from infra.types import (
     Call,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # verbs do without numpy
     from llguidance import LLTokenizer
     from numpy.typing import NDArray
 
-    from infra.matcher import Matcher
+    from infra.calls.matcher import Matcher
 
 
 class Engine(Protocol):

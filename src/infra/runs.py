@@ -13,7 +13,6 @@ from typing import Literal
 import filelock
 import yaml
 
-from infra import machine
 from infra.clock import Clock
 from infra.errors import Refused, nearest
 from infra.files import readable, write_atomic
@@ -23,6 +22,7 @@ from infra.plugins import registry
 from infra.prompts import read as read_prompts
 from infra.prompts import write as write_prompts
 from infra.record import RECORD, from_state, with_metrics, write
+from infra.resources import machine
 from infra.types import Json, Prompt, Record
 
 PLAN, JOB, PROMPTS, LOCK = "plan.yaml", "job.json", "prompts.jsonl", ".lock"

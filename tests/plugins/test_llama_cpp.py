@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infra import machine, testing
+from infra import testing
 from infra.effective import verify
 from infra.errors import Failed, Refused
 from infra.plan import Plan, to_json
 from infra.plugins import bundled, registry
 from infra.protocols import Backend, Engine
+from infra.resources import machine
 from infra.types import Facts, Sampling
 
 llama_cpp = pytest.importorskip("llama_cpp")

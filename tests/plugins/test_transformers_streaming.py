@@ -191,7 +191,8 @@ MEASURE = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from infra import memory, testing
+from infra import testing
+from infra.resources import memory
 from infra.plan import Experts
 from infra.plugins import registry
 

@@ -9,8 +9,8 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from conftest import Done
-from infra import machine
 from infra.errors import Refused
+from infra.resources import machine
 
 optuna = pytest.importorskip("optuna")
 from infra.sweeps import search  # noqa: E402  # needs Optuna

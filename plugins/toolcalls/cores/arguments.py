@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from infra.scoring import equal
+from infra.calls.scoring import equal
 from infra.types import Json, ToolSchema
 
 from .json_text import decode, encode

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infra.events import Event, total
+from infra.calls.events import Event, total
 from infra.types import CallRules, Reply, ToolSchema
 
 from .grammar import answer, schemas

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from infra.events import Event
+from infra.calls.events import Event
 from infra.types import ToolSchema
 
 from .format import Stream

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from infra.events import Arguments, CallEnd, CallStart, Content, Event, Problem, Reasoning
+from infra.calls.events import Arguments, CallEnd, CallStart, Content, Event, Problem, Reasoning
 from infra.types import Json, ToolSchema
 
 from .arguments import Schema, concrete, parameters, readings, typed

@@ -18,7 +18,7 @@ closed.
 import re
 from collections.abc import Sequence
 
-from infra.events import Event, total
+from infra.calls.events import Event, total
 from infra.types import CallRules, Json, Reply, ToolSchema
 
 from ..cores.json_text import shortened

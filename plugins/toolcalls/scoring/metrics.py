@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from statistics import mean
 
-from infra.bfcl import CATEGORIES, category
-from infra.scoring import share
+from infra.calls.scoring import share
+from infra.prompts.bfcl import CATEGORIES, category
 from infra.types import Generation, Measure, Metric, Record, metric
 
 from .outcome import FAILURES, OK

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from infra.answers.answered import Answer
 from infra.answers.resampling import Floats
-from infra.bfcl import CATEGORIES, category
+from infra.prompts.bfcl import CATEGORIES, category
 
 Prompts = Mapping[str, Sequence[Answer]]
 #: what an answer adds above and below a fraction; nothing where it does not count

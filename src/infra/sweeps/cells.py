@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from infra import planning
 from infra.answers.selection import everything
+from infra.configuration.schema import Config
 from infra.errors import Refused
 from infra.plan import Plan
 from infra.plugins import registry
-from infra.schema import Config
 from infra.types import Json, Prompt
 
 RUN, DONE, REFUSED, DOUBLE = "run", "done before", "refused", "double"

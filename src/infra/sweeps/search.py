@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from infra import machine, runs
+from infra import runs
 from infra.errors import Refused
 from infra.job import session
 from infra.plan import digest
 from infra.plugins import registry
+from infra.resources import machine
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

@@ -9,11 +9,11 @@ from typing import Any
 
 from infra import experiment, tracking
 from infra.conditions.cooldown import Cooldown
+from infra.configuration.schema import Config
 from infra.errors import Refused
 from infra.interrupts import Interrupts
 from infra.job import broken_plugins, carried_out, session, show
 from infra.plan import Tracking, digest
-from infra.schema import Config
 from infra.sweeps import cells as planning
 from infra.sweeps import closing, workers
 from infra.sweeps import folder as sweeps

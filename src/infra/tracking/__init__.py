@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from infra import heatmap, machine, record
+from infra import record
 from infra.errors import InfraError, Refused, nearest
+from infra.experts import heatmap
 from infra.files import write_atomic
 from infra.plan import Tracking
+from infra.resources import machine
 from infra.tracking import mlflow_fetch, mlflow_run, mlflow_spans, mlflow_store, mlflow_sweep
 from infra.tracking.mlflow_store import Store
 from infra.types import Json, Record

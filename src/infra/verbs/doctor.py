@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from infra import machine, runs
+from infra import runs
 from infra.console import Console
 from infra.plugins import registry
+from infra.resources import machine
 from infra.tables import plain
 
 

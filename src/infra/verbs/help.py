@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 
-from infra import __version__, schema
+from infra import __version__
 from infra.cli import VERBS
+from infra.configuration import schema
 from infra.plugins import bundled
 
 GROUPS = ("model", "backend", "quantization", "experts", "sampling", "prompts", "constraint",

@@ -5,9 +5,9 @@ from pathlib import Path
 import yaml
 
 from infra import weights
+from infra.configuration.schema import Model
 from infra.console import Console
 from infra.plugins import bundled, registry
-from infra.schema import Model
 from infra.tables import plain
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from infra.calls.parsers import parse
 from infra.errors import InfraError, Refused
-from infra.parsers import parse
 from infra.plugins import registry
 from infra.types import Json, Reply
 

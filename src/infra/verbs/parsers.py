@@ -2,9 +2,9 @@
 
 from rich.table import Table
 
+from infra.calls.parsers import offered
 from infra.console import Console
 from infra.errors import Refused
-from infra.parsers import offered
 from infra.plugins import registry
 
 HEADER = ("parser", "also called", "family", "defined in")

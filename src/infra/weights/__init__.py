@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from infra.configuration.schema import Model
 from infra.errors import Refused, nearest
 from infra.plan import Weights
 from infra.protocols import Backend
-from infra.schema import Model
 from infra.types import Json
 from infra.weights import metadata, random_model, sources
 from infra.weights.headers import check_safetensors, gguf_parts, read_gguf

@@ -23,7 +23,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented
 
 from infra.errors import Refused, nearest
-from infra.machine import cache_dir
+from infra.resources.machine import cache_dir
 from infra.weights import hub, notes
 from infra.weights.hub import Choose, Repository
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.files import write_atomic
-from infra.machine import cache_dir
+from infra.resources.machine import cache_dir
 from infra.types import Json
 
 

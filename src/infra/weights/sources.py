@@ -5,11 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.configuration.schema import Model
 from infra.errors import Refused
 from infra.files import alike
 from infra.plugins import located, registry
 from infra.protocols import Backend
-from infra.schema import Model
 from infra.types import Json
 from infra.weights.headers import gguf_parts
 from infra.weights.hub import Repository

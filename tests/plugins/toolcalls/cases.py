@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from infra.events import total
+from infra.calls.events import total
 from infra.plugins import registry
 from infra.types import Call, Reply, ToolSchema
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cases import Case
 
-from infra.parsers import offered
+from infra.calls.parsers import offered
 from infra.plugins import registry
 from infra.protocols import Parser
 

@@ -10,7 +10,7 @@ from collected import PARSERS, examples, markers, vocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.events import Arguments, CallEnd, CallStart, Event, total
+from infra.calls.events import Arguments, CallEnd, CallStart, Event, total
 from infra.protocols import Parser
 from infra.types import Call, ToolSchema
 

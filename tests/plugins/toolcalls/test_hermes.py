@@ -8,7 +8,7 @@ from cases import Case
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from infra.events import CallStart, Content, Event, Reasoning, total
+from infra.calls.events import CallStart, Content, Event, Reasoning, total
 from infra.plugins import bundled, registry
 from infra.types import Call, Generation, Prompt, Record, Reply, ToolSchema
 

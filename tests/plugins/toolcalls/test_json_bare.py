@@ -3,7 +3,7 @@
 import pytest
 from cases import Case, calls, check, tool
 
-from infra.events import Content, total
+from infra.calls.events import Content, total
 from infra.plugins import registry
 from infra.types import Call, Reply
 

@@ -3,7 +3,7 @@
 import pytest
 from cases import Case, calls, check, tool
 
-from infra.events import total
+from infra.calls.events import total
 from infra.plugins import registry
 from infra.types import Call, Json, Reply
 

@@ -8,7 +8,7 @@ from cases import tool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.events import total
+from infra.calls.events import total
 from infra.plugins import registry
 from infra.types import Call, Reply
 

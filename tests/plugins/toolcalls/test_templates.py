@@ -3,7 +3,7 @@
 
 import pytest
 
-from infra.parsers import choose
+from infra.calls.parsers import choose
 from infra.plugins import registry
 
 #: the parser to choose -> what a chat template for it says

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infra import scoring
 from infra.answers import answered, measures
 from infra.answers.compare import PROMPTS, REPEATS
 from infra.answers.finding import TOO_FEW, Finding
@@ -25,6 +24,7 @@ from infra.answers.report.intervals import of_logs
 from infra.answers.report.study import Levels, Study
 from infra.answers.resampling import Floats, paired
 from infra.answers.selection import Row
+from infra.calls import scoring
 from infra.types import Measure
 
 #: axis -> level, and whether it stands above (1) or below (-1) the line

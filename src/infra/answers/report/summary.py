@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from infra import scoring
 from infra.answers.compare import findings
 from infra.answers.measured import SCORES, directed, mean
 from infra.answers.report import words
@@ -11,6 +10,7 @@ from infra.answers.report.study import Levels, Study
 from infra.answers.selection import Row
 from infra.answers.sides import from_row, side
 from infra.answers.wording import sentence
+from infra.calls import scoring
 from infra.errors import Refused
 from infra.types import Measure
 

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from filelock import FileLock
 
-from infra import machine
+from infra.configuration.schema import Model
 from infra.errors import Refused
 from infra.plan import digest as digest_of
 from infra.plugins import located
 from infra.protocols import Backend
-from infra.schema import Model
+from infra.resources import machine
 from infra.types import Json
 from infra.weights.headers import gguf_parts, read_layout
 from infra.weights.random_model import checkpoint, gguf_model, header, shapes, vocabulary

@@ -4,7 +4,7 @@
 ``"arguments"`` that it is the result of. The first one that fits a call answers it.
 """
 
-from infra.scoring import equal
+from infra.calls.scoring import equal
 from infra.types import Call, Canned, Json, Prompt
 
 KEYS = {"name", "arguments", "result"}

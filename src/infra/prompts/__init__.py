@@ -1,19 +1,19 @@
 """Prompt sets: JSON lines in, prompts out, every mistake named by file and line.
 
 A line is ``{"messages": [...]}`` or ``{"prompt": "..."}``, with optional ``id``, ``tools`` (OpenAI
-function schemas), ``expected``, which ``infra.expectations`` describes, and ``results``, as in
-``infra.canned``.
+function schemas), ``expected``, which ``infra.prompts.expectations`` describes, and ``results``,
+as in ``infra.prompts.canned``.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from infra import bfcl, canned, expectations, jsonl
 from infra.errors import Refused
 from infra.files import reason, write_atomic
 from infra.plan import PromptSet, digest
 from infra.plugins import located
+from infra.prompts import bfcl, canned, expectations, jsonl
 from infra.types import Json, Prompt
 
 KEYS = {"id", "messages", "prompt", "tools", "expected", "results"}

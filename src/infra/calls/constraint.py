@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from infra.configuration.schema import Config
 from infra.errors import Refused, nearest
 from infra.files import reason
 from infra.plan import Constraint
 from infra.plugins import located, registry
 from infra.protocols import Parser
-from infra.schema import Config
 from infra.types import CallRules, Prompt
 
 KINDS = ("none", "tools", "json", "grammar")
@@ -70,7 +70,7 @@ def _read(file: str) -> str:
 
 def _check_file(constraint: Constraint, file: str) -> None:
     try:
-        from infra.matcher import check  # noqa: PLC0415  # comes with the engines' extras
+        from infra.calls.matcher import check  # noqa: PLC0415  # comes with the engines' extras
     except ImportError as error:
         raise Refused(
             f"constraint={constraint.kind} needs llguidance, which is not installed: "

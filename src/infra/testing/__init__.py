@@ -31,7 +31,7 @@ import psutil
 from infra import chat
 from infra.plan import Load, Plan, PromptSet, Weights
 from infra.protocols import Backend, Engine
-from infra.reference import SETTINGS, Floats, reference_distribution, softmax
+from infra.testing.reference import SETTINGS, Floats, reference_distribution, softmax
 from infra.types import Prompt, Sampling, Token
 
 WEATHER = {

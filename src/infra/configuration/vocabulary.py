@@ -4,8 +4,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from infra.configuration.schema import Config
 from infra.plugins import Registry, bundled
-from infra.schema import Config
 
 
 def choices(group: str, registry: Registry) -> list[str]:

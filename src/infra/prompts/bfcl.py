@@ -9,7 +9,7 @@ simulated world. Source: https://github.com/ShishirPatil/gorilla
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from infra import jsonl
+from infra.prompts import jsonl
 from infra.types import Json
 
 #: what an id is made of before its number, e.g. ``live_simple_12-3-0``

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Iterator
 
+from infra.configuration.vocabulary import choices, groups, hydra_keys, known_keys
 from infra.errors import Refused, nearest
 from infra.plugins import Registry
-from infra.vocabulary import choices, groups, hydra_keys, known_keys
 
 #: keys that hold lists
 LISTS = {"sampling.stop", "tools.run"}

@@ -12,12 +12,12 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-from infra import limits
 from infra.errors import InfraError
 from infra.plan import Plan
 from infra.plugins import registry
 from infra.prompts import to_row
 from infra.protocols import Estimator
+from infra.resources import limits
 from infra.types import Estimate, Json, Prompt
 from infra.weights import notes
 

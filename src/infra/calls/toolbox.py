@@ -11,15 +11,15 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
-from infra import canned
 from infra.errors import Refused, nearest
 from infra.plan import Tools
 from infra.plugins import Registry
+from infra.prompts import canned
 from infra.types import Call, Json, Prompt, ToolSchema
 
 if TYPE_CHECKING:
-    from infra import schema
-    from infra.functions import Function
+    from infra.calls.functions import Function
+    from infra.configuration import schema
 
 
 class Answered(NamedTuple):
@@ -80,7 +80,7 @@ def functions(tools: Tools, registry: Registry) -> "list[Function]":
     """
     if not tools.run:
         return []
-    from infra.functions import chosen  # noqa: PLC0415  # pydantic costs 0.1 s that most runs save
+    from infra.calls.functions import chosen  # noqa: PLC0415  # pydantic costs 0.1 s that most runs save
 
     return chosen(tools.run, registry)
 

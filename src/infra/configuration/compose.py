@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 from infra import runs
-from infra.arguments import OPTIONAL, prepared
+from infra.configuration.arguments import OPTIONAL, prepared
+from infra.configuration.schema import Config
+from infra.configuration.sentences import sentence
+from infra.configuration.vocabulary import files, hydra_keys, known_keys
 from infra.errors import Refused, nearest
 from infra.plugins import Registry, bundled, registry
-from infra.schema import Config
-from infra.sentences import sentence
-from infra.vocabulary import files, hydra_keys, known_keys
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from infra import chat
+from infra.calls.parsers import thinking
+from infra.calls.toolbox import Toolbox, function_name
 from infra.clock import Clock
 from infra.errors import Refused
 from infra.journal import Journal
-from infra.parsers import thinking
 from infra.protocols import Parser
 from infra.request import Asked
-from infra.toolbox import Toolbox, function_name
 from infra.types import Call, Json, Message, Prompt, Reply, Result
 
 #: a result that no template writes by itself

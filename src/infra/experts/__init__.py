@@ -1,0 +1,1 @@
+"""Which experts the tokens are routed to, counted and drawn."""
