@@ -187,6 +187,15 @@ CASES: list[Case] = [
     ),
     Case(
         parser="iquest_q1",
+        text=(
+            "<iquest_tool_call>f<arg_key>s</arg_key><arg_type>string</arg_type><arg_type>"
+            "<arg_value>1</arg_value></iquest_tool_call>"
+        ),
+        reply=calls(Call("f", {})),
+        problem="has no value",
+    ),
+    Case(
+        parser="iquest_q1",
         text=CALL.replace("tool_call", "iquest_tool_call"),
         reply=ONE,
         tools=(F,),
