@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from conftest import Done
+from infra.cli import VERBS
 from infra.configuration.vocabulary import known_keys
 from infra.plugins import bundled
 
@@ -155,8 +156,7 @@ def test_shell_completion_can_be_installed(infra: Infra) -> None:
 def test_flags_may_stand_anywhere(infra: Infra) -> None:
     done = infra(*ECHO, "--cfg", "job", "seed=3")
     assert (done.code, "seed: 3" in done.out) == (0, True), done.err
-    assert "Verbs:" in infra("seed=3", "--help").out
-    assert "Verbs:" in infra("results", "--help").out
+    assert "\nVerbs" in infra("seed=3", "--help").out
 
 
 @pytest.mark.parametrize("group", ["experiment", "ablation"])
@@ -197,9 +197,33 @@ def test_a_deleted_working_directory_is_refused(nowhere: Infra, arguments: list[
     assert "The working directory cannot be used" in done.err
 
 
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_each_verb_has_a_help_of_its_own(infra: Infra, verb: str) -> None:
+    done = infra(verb, "--help")
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"infra {verb}")
+    assert "\nVerbs" not in done.out
+    assert max(map(len, done.out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--fetsh"], "sync has no option '--fetsh'. Did you mean '--fetch'?"),
+        (["http://127.0.0.1:1", "more"], "sync has no option 'more'"),
+        (["127.0.0.1:1"], "needs the address of an MLflow server, not '127.0.0.1:1'"),
+        (["--fetch"], "--fetch needs the address of a server"),
+    ],
+)
+def test_sync_refuses_what_it_does_not_take(infra: Infra, arguments: list[str], told: str) -> None:
+    done = infra("sync", *arguments)
+    assert done.code == 2
+    assert told in done.err
+
+
 def test_the_help_needs_no_working_directory(nowhere: Infra) -> None:
     done = nowhere("--help")
-    assert (done.code, done.err, "Verbs:" in done.out) == (0, "", True)
+    assert (done.code, done.err, "\nVerbs" in done.out) == (0, "", True)
 
 
 @pytest.mark.parametrize("verb", ["results", "doctor", "show", "sync"])

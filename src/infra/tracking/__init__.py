@@ -43,8 +43,9 @@ def check(tracking: Tracking) -> None:
         return
     address = urlsplit(tracking.uri or "")
     if address.scheme not in ("http", "https") or not address.netloc:
+        given = f", not {tracking.uri!r}" if tracking.uri else ""
         raise Refused(
-            f"tracking=server needs the address of an MLflow server, not {tracking.uri!r}: "
+            f"tracking=server needs the address of an MLflow server{given}: "
             "tracking.uri=http://127.0.0.1:5000"
         )
     if "@" in address.netloc:

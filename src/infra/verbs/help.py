@@ -1,5 +1,7 @@
-"""``infra --help``: one screen, made of conf/, the keys and the verbs, without importing Hydra."""
+"""``infra --help``: one screen, made of conf/, the keys and the verbs, without importing Hydra;
+``infra VERB --help``: what the verb's module says of itself."""
 
+import importlib
 import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
@@ -27,15 +29,18 @@ infra {version}: which engine, which quantization, how many experts, which sampl
 Choices (GROUP=NAME; each is a file in conf/GROUP, your own go into ./conf/GROUP):
 {groups}
 {keys}
-Verbs:
+Verbs (python -m infra VERB --help says more):
 {verbs}Shell completion: python -m infra -sc install=bash (zsh, fish)\
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Print the page, or the version."""
+    """Print the page, the version, or what one verb takes."""
     if arguments == ["--version"]:
         print(f"infra {__version__}")
+        return 0
+    if arguments:
+        print(_about(arguments[0]))
         return 0
     groups = "".join(
         f"  {group:<13} {', '.join(_names(group))}\n" for group in GROUPS if _names(group)
@@ -43,6 +48,11 @@ def main(arguments: list[str]) -> int:
     verbs = "".join(f"  {verb:<13} {about}\n" for verb, (_, about) in VERBS.items())
     print(TOP.format(version=__version__, groups=groups, keys=_wrapped(), verbs=verbs))
     return 0
+
+
+def _about(verb: str) -> str:
+    module = importlib.import_module(VERBS[verb][0])
+    return str(module.__doc__).replace("``", "").strip()
 
 
 def _wrapped() -> str:
