@@ -378,6 +378,19 @@ def test_the_help_fits_a_screen(infra: Infra) -> None:
     assert max(map(len, done.out.splitlines())) <= 100
 
 
+def test_the_help_breaks_no_word_on_a_narrow_terminal(infra: Infra) -> None:
+    wide, narrow = infra("--help").out, infra("--help", COLUMNS="60").out
+    assert max(map(len, narrow.splitlines())) <= 60 < max(map(len, wide.splitlines()))
+    assert narrow.split() == wide.split()
+
+
+@pytest.mark.parametrize("verb", ["models", "results", "doctor", "plugins"])
+def test_looking_around_needs_no_numpy(infra: Infra, verb: str) -> None:
+    done = infra(verb, PYTHONPROFILEIMPORTTIME="1")
+    assert "infra.cli" in done.err
+    assert "numpy" not in done.err
+
+
 def test_the_help_names_every_group_and_key(infra: Infra) -> None:
     shown = infra("--help").out
     keys = shown.partition("Keys (KEY=VALUE):")[2].partition("Verbs:")[0]
