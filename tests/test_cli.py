@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from conftest import Done
+from infra.cli import VERBS
 from infra.configuration.vocabulary import known_keys
 from infra.plugins import bundled
 
@@ -76,6 +77,8 @@ REFUSED = [
     (["sampling.top_p=2"], "sampling.top_p=2.0 must be above 0 and at most 1"),
     (["sampling.max_tokens=0"], "sampling.max_tokens=0 must be at least 1"),
     (["load.threads=0"], "load.threads=0 must be at least 1"),
+    (["load.gpu_layers=-2"], "load.gpu_layers=-2 must be at least -1"),
+    (["order=random"], "order=random is not known. Choices: given, load."),
     (["warmup=-1"], "warmup=-1 must be at least 0"),
     (["experts.active=9"], "experts.active=9 is out of range: model tiny has 8 experts"),
     (["experts.active=0"], "experts.active=0 is out of range"),
@@ -93,7 +96,7 @@ REFUSED = [
     (["sampling.stop=['']"], "sampling.stop holds an empty string"),
     (["load.threads=100000"], "load.threads=100000 is more than the"),
     (["experts=null"], "A group needs a name"),
-    (["tracking=server"], "tracking=server needs the address"),
+    (["tracking=server"], "tracking=server needs the address of an MLflow server: tracking.uri="),
     (["model=local"], "model.path"),
     (["experts.active=[1"], "experts.active=[1"),
     (["nonsense"], "no verb is called 'nonsense'"),
@@ -155,8 +158,7 @@ def test_shell_completion_can_be_installed(infra: Infra) -> None:
 def test_flags_may_stand_anywhere(infra: Infra) -> None:
     done = infra(*ECHO, "--cfg", "job", "seed=3")
     assert (done.code, "seed: 3" in done.out) == (0, True), done.err
-    assert "Verbs:" in infra("seed=3", "--help").out
-    assert "Verbs:" in infra("results", "--help").out
+    assert "\nVerbs" in infra("seed=3", "--help").out
 
 
 @pytest.mark.parametrize("group", ["experiment", "ablation"])
@@ -197,9 +199,33 @@ def test_a_deleted_working_directory_is_refused(nowhere: Infra, arguments: list[
     assert "The working directory cannot be used" in done.err
 
 
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_each_verb_has_a_help_of_its_own(infra: Infra, verb: str) -> None:
+    done = infra(verb, "--help")
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"infra {verb}")
+    assert "\nVerbs" not in done.out
+    assert max(map(len, done.out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--fetsh"], "sync has no option '--fetsh'. Did you mean '--fetch'?"),
+        (["http://127.0.0.1:1", "more"], "sync has no option 'more'"),
+        (["127.0.0.1:1"], "needs the address of an MLflow server, not '127.0.0.1:1'"),
+        (["--fetch"], "--fetch needs the address of a server"),
+    ],
+)
+def test_sync_refuses_what_it_does_not_take(infra: Infra, arguments: list[str], told: str) -> None:
+    done = infra("sync", *arguments)
+    assert done.code == 2
+    assert told in done.err
+
+
 def test_the_help_needs_no_working_directory(nowhere: Infra) -> None:
     done = nowhere("--help")
-    assert (done.code, done.err, "Verbs:" in done.out) == (0, "", True)
+    assert (done.code, done.err, "\nVerbs" in done.out) == (0, "", True)
 
 
 @pytest.mark.parametrize("verb", ["results", "doctor", "show", "sync"])
@@ -350,6 +376,19 @@ def test_the_help_fits_a_screen(infra: Infra) -> None:
     for word in ("results", "doctor", "backend", "llama_cpp", "experts.active"):
         assert word in done.out
     assert max(map(len, done.out.splitlines())) <= 100
+
+
+def test_the_help_breaks_no_word_on_a_narrow_terminal(infra: Infra) -> None:
+    wide, narrow = infra("--help").out, infra("--help", COLUMNS="60").out
+    assert max(map(len, narrow.splitlines())) <= 60 < max(map(len, wide.splitlines()))
+    assert narrow.split() == wide.split()
+
+
+@pytest.mark.parametrize("verb", ["models", "results", "doctor", "plugins"])
+def test_looking_around_needs_no_numpy(infra: Infra, verb: str) -> None:
+    done = infra(verb, PYTHONPROFILEIMPORTTIME="1")
+    assert "infra.cli" in done.err
+    assert "numpy" not in done.err
 
 
 def test_the_help_names_every_group_and_key(infra: Infra) -> None:

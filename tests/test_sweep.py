@@ -110,7 +110,7 @@ def test_a_sweep_of_which_nothing_can_run_is_refused(infra: Infra, home: Path) -
     [
         (("-m", "repeats=1,2"), "repeats is about the sweep as a whole: give it one value."),
         (("repeats=0",), "repeats=0 must be at least 1."),
-        (("-m", AXIS, "order=random"), "order=random must be load or given."),
+        (("-m", AXIS, "order=random"), "order=random is not known. Choices: given, load."),
         (("isolation=some",), "isolation=some is not known."),
         (("cache=hot",), "cache=hot is not known."),
         (("retries=-1",), "retries=-1 must be at least 0."),

@@ -469,3 +469,9 @@ def test_the_page_takes_the_place_of_the_command(
 def test_only_the_local_store_is_served(root: Path) -> None:
     with pytest.raises(Refused, match="http://host in a browser"):
         tracking.ui_command(root, Tracking("server", "http://host"))
+
+
+def test_a_broken_store_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all " * 99)
+    with pytest.raises(Refused, match=r"page cannot be served: .*mlflow\.db cannot be used"):
+        tracking.ui_command(tmp_path, LOCAL)

@@ -81,8 +81,8 @@ def _dispatch(arguments: list[str]) -> int:
     if first == "--version":
         return _run("infra.verbs.help", [first])
     _check_text(arguments)
-    if first == "help" or (first != "ui" and HELP.intersection(arguments)):
-        return _run("infra.verbs.help", [])
+    if first == "help" or HELP.intersection(arguments):
+        return _run("infra.verbs.help", [word for word in arguments if word in VERBS][:1])
     _check_folder()
     if first in ALONE and arguments[1:]:
         raise Refused(f"{first} takes no arguments: leave out {' '.join(arguments[1:])!r}.")

@@ -25,7 +25,8 @@ from infra.resources import memory
 from infra.types import Prompt, Routing
 
 if TYPE_CHECKING:
-    from infra.calls.matcher import Guide, Matcher
+    from infra.calls.guide import Guide
+    from infra.calls.matcher import Matcher
 
 
 class Pipeline:
@@ -109,7 +110,7 @@ class Pipeline:
 
     def constrain(self, engine: Engine) -> None:
         """Make sure that every answer can be held to the plan's constraint."""
-        from infra.calls.matcher import Guide  # noqa: PLC0415  # llguidance comes with the engines
+        from infra.calls.guide import Guide  # noqa: PLC0415  # llguidance comes with the engines
 
         self.guide = Guide(self.plan, self.parser, engine.grammar_tokenizer())
         for prompt, thinks in zip(self.prompts, self.thinking, strict=True):

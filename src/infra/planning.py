@@ -15,6 +15,7 @@ from infra.resources import limits, machine
 from infra.types import Prompt, Sampling
 
 ISOLATIONS = ("reuse", "fresh", "none")
+ORDERS = ("load", "given")
 CACHES = ("asis", "warm", "cold")
 RESIDENCIES = ("resident", "mmap", "stream")
 PREFLIGHTS = ("refuse", "warn", "off")
@@ -129,7 +130,7 @@ def _check_quantization(config: Config, backend: Backend, registry: Registry) ->
 
 
 def _check_words(config: Config) -> None:
-    known = {"isolation": ISOLATIONS, "cache": CACHES, "preflight": PREFLIGHTS}
+    known = {"isolation": ISOLATIONS, "order": ORDERS, "cache": CACHES, "preflight": PREFLIGHTS}
     for key, words in known.items():
         if (word := getattr(config, key)) not in words:
             raise Refused(f"{key}={word} is not known. {nearest(word, words)}")
@@ -237,6 +238,8 @@ def _check_load(load: schema.Load, model: Weights) -> None:
         value = getattr(load, key)
         if value is not None and value < 1:
             raise Refused(f"load.{key}={value} must be at least 1.")
+    if load.gpu_layers is not None and load.gpu_layers < -1:
+        raise Refused(f"load.gpu_layers={load.gpu_layers} must be at least -1 (-1: all).")
     cpus = os.cpu_count() or 1
     if load.threads is not None and load.threads > cpus:
         raise Refused(f"load.threads={load.threads} is more than the {cpus} CPUs of this machine.")

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from infra.calls.events import Event, total
 from infra.types import CallRules, Reply, ToolSchema
 
-from .grammar import answer, schemas
-from .shapes import ShapeOf
+from .grammar import ShapeOf, answer, schemas
 from .source import Markers, Reading, Source
 from .writer import Writer
 

@@ -9,7 +9,7 @@ Source: https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,12 @@ class Shape:
     join: str | None = None  #: between calls of one block; ``None``: each call has its own
     between: str = ""  #: between two blocks
     rules: str = ""  #: further rules that the parts use
+
+
+Schemas = Mapping[str, dict[str, Any]]  #: a tool's name -> the schema of its arguments
+Special = Mapping[str, int]  #: the text of a special token -> the token
+#: makes the shape of a format's calls
+ShapeOf = Callable[[Any, Schemas, Special], Shape]
 
 
 def answer(shape: Shape, think: tuple[str, str], rules: CallRules) -> str:

@@ -5,26 +5,21 @@ Arguments come in the order of the schema, which is llguidance's as well.
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from infra.types import Json
 
 from .arguments import json_types
-from .grammar import Shape, json_of, literal
-
-if TYPE_CHECKING:
-    from .json_tag import JsonTag
-    from .tagged import Tagged
-
-Schemas = Mapping[str, dict[str, Any]]  #: a tool's name -> the schema of its arguments
-Special = Mapping[str, int]
+from .grammar import Schemas, Shape, Special, json_of, literal
+from .json_tag import JsonTag
+from .tagged import Tagged
 
 #: the longest value of an argument written as text, where its schema names no ``maxLength``
 LONGEST = 4096
 
 
-def tagged_json(form: "JsonTag", schemas: Schemas, special: Special) -> Shape:
+def tagged_json(form: JsonTag, schemas: Schemas, special: Special) -> Shape:
     """``<tool_call> {"name": ..., "arguments": {...}} </tool_call>``, a tag for each call."""
     closer = literal(form.closers[0], special)
     return Shape(
@@ -37,14 +32,14 @@ def tagged_json(form: "JsonTag", schemas: Schemas, special: Special) -> Shape:
     )
 
 
-def bare_json(form: "JsonTag", schemas: Schemas, special: Special) -> Shape:
+def bare_json(form: JsonTag, schemas: Schemas, special: Special) -> Shape:
     """``{"name": ..., "parameters": {...}}`` as the whole answer, several with ``;`` between."""
     keys = "|".join(form.name_keys)
     begins = rf"\{{\s*[\"']({keys})[\"']|{_any_of(form.openers)}"
     return Shape(_objects(form, schemas), begins=begins, first="{", join='";" WS')
 
 
-def named_json(form: "JsonTag", schemas: Schemas, special: Special) -> Shape:
+def named_json(form: JsonTag, schemas: Schemas, special: Special) -> Shape:
     """``[TOOL_CALLS]name[ARGS]{...}``; for a vocabulary without the separator, an older array."""
     marker, separator = form.openers[0], "[ARGS]"
     if separator not in special:
@@ -57,7 +52,7 @@ def named_json(form: "JsonTag", schemas: Schemas, special: Special) -> Shape:
     return Shape(calls, marker=marker, begins=_any_of(form.openers))
 
 
-def tagged_text(form: "Tagged", schemas: Schemas, special: Special) -> Shape:
+def tagged_text(form: Tagged, schemas: Schemas, special: Special) -> Shape:
     """``<tool_call><function=name><parameter=key>value</parameter></function></tool_call>``."""
     break_ = "\n" if form.trims else ""
     opener, closer = form.functions[0], literal(form.function_closers[0] + break_, special)
@@ -83,7 +78,7 @@ def tagged_text(form: "Tagged", schemas: Schemas, special: Special) -> Shape:
     )
 
 
-def python_list(form: "JsonTag", schemas: Schemas, special: Special) -> Shape:
+def python_list(form: JsonTag, schemas: Schemas, special: Special) -> Shape:
     """``[name(key=value, ...), ...]``, behind a marker if the format has one."""
     marker = "" if form.bare_openers else form.openers[0]
     closer = f"({literal(form.closers[0], special)})?" if form.bare_openers and form.closers else ""
@@ -100,7 +95,7 @@ def python_list(form: "JsonTag", schemas: Schemas, special: Special) -> Shape:
     )  # fmt: skip
 
 
-def _objects(form: "JsonTag", schemas: Schemas) -> dict[str, str]:
+def _objects(form: JsonTag, schemas: Schemas) -> dict[str, str]:
     """Each call as a JSON object that holds its name and its arguments."""
     name_key, key = json.dumps(form.name_keys[0]), json.dumps(form.arguments_keys[0])
     return {
@@ -162,6 +157,3 @@ def _any_of(texts: tuple[str, ...]) -> str:
 
 def _escaped(text: str) -> str:
     return re.escape(text).replace("/", r"\/")
-
-
-ShapeOf = Callable[[Any, Schemas, Special], Shape]

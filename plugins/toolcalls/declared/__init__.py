@@ -23,8 +23,9 @@ from infra.types import CallRules, Json, Reply, ToolSchema
 
 from ..cores.json_text import shortened
 from ..cores.writer import Writer
+from .field import Field
 from .regions import Region, regions
-from .template import REASONING, Field, fields
+from .template import REASONING, fields
 from .values import calls
 
 #: what reading by a stranger's declaration may raise, whose details nobody has checked

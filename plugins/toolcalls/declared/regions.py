@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from .template import REASONING, Field
+from .field import Field
+from .template import REASONING
 
 
 class Region(NamedTuple):

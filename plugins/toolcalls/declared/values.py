@@ -3,14 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from infra.types import Json
 
 from ..cores.json_text import decode
-
-if TYPE_CHECKING:
-    from .template import Field
+from .field import Field
 
 Arguments = Mapping[str, Any]
 
@@ -20,7 +18,7 @@ PLACEHOLDER = re.compile(r"\{(\w+(?:\.\w+)*)\}")
 
 
 def calls(
-    field: "Field", text: str, captures: Mapping[str, str]
+    field: Field, text: str, captures: Mapping[str, str]
 ) -> Iterator[tuple[str, dict[str, Json], str | None]]:
     """Name, arguments and id of each call in a region.
 
@@ -46,7 +44,7 @@ def _object(arguments: Json) -> dict[str, Json]:
     return arguments
 
 
-def _shaped(field: "Field", value: Json, captures: Mapping[str, str]) -> Json:
+def _shaped(field: Field, value: Json, captures: Mapping[str, str]) -> Json:
     if field.transform is None:
         return value
     if not field.transform_each:

@@ -70,7 +70,7 @@ def _read(file: str) -> str:
 
 def _check_file(constraint: Constraint, file: str) -> None:
     try:
-        from infra.calls.matcher import check  # noqa: PLC0415  # comes with the engines' extras
+        from infra.calls.grammars import check  # noqa: PLC0415  # comes with the engines' extras
     except ImportError as error:
         raise Refused(
             f"constraint={constraint.kind} needs llguidance, which is not installed: "

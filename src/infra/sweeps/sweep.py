@@ -56,8 +56,6 @@ def check(configs: Sequence[Config]) -> Config:
             raise Refused(f"{key} is about the sweep as a whole: give it one value.")
     if first.repeats < 1:
         raise Refused(f"repeats={first.repeats} must be at least 1.")
-    if first.order not in ("load", "given"):
-        raise Refused(f"order={first.order} must be load or given.")
     if first.cooldown:
         Cooldown.parse(first.cooldown)
     return first

@@ -1,5 +1,8 @@
-"""``infra --help``: one screen, made of conf/, the keys and the verbs, without importing Hydra."""
+"""``infra --help``: one screen, made of conf/, the keys and the verbs, without importing Hydra;
+``infra VERB --help``: what the verb's module says of itself."""
 
+import importlib
+import shutil
 import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
@@ -14,7 +17,7 @@ GROUPS = ("model", "backend", "quantization", "experts", "sampling", "prompts", 
           "tracking", "experiment", "ablation")  # fmt: skip
 #: keys that describe a model to people, and those that sweeps set
 UNSHOWN = {"about", "licence", "parameters", "experts", "repeat", "sweep", "cell"}
-#: characters in a line
+#: characters in a line, on a terminal no more than it has
 WIDTH = 100
 TOP = """\
 infra {version}: which engine, which quantization, how many experts, which sampling?
@@ -27,27 +30,42 @@ infra {version}: which engine, which quantization, how many experts, which sampl
 Choices (GROUP=NAME; each is a file in conf/GROUP, your own go into ./conf/GROUP):
 {groups}
 {keys}
-Verbs:
+Verbs (python -m infra VERB --help says more):
 {verbs}Shell completion: python -m infra -sc install=bash (zsh, fish)\
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Print the page, or the version."""
+    """Print the page, the version, or what one verb takes."""
     if arguments == ["--version"]:
         print(f"infra {__version__}")
+        return 0
+    if arguments:
+        print(_about(arguments[0]))
         return 0
     groups = "".join(
         f"  {group:<13} {', '.join(_names(group))}\n" for group in GROUPS if _names(group)
     )
+    keys = f"Keys (KEY=VALUE): {', '.join(_keys())}. All values: --cfg job\n"
     verbs = "".join(f"  {verb:<13} {about}\n" for verb, (_, about) in VERBS.items())
-    print(TOP.format(version=__version__, groups=groups, keys=_wrapped(), verbs=verbs))
+    print(_fitted(TOP.format(version=__version__, groups=groups, keys=keys, verbs=verbs)))
     return 0
 
 
-def _wrapped() -> str:
-    text = f"Keys (KEY=VALUE): {', '.join(_keys())}. All values: --cfg job"
-    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n"
+def _about(verb: str) -> str:
+    module = importlib.import_module(VERBS[verb][0])
+    return _fitted(str(module.__doc__).replace("``", "").strip())
+
+
+def _fitted(page: str) -> str:
+    """The page, its long lines broken between words, what follows indented."""
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
+    return "\n".join(_broken(line, width) for line in page.split("\n"))
+
+
+def _broken(line: str, width: int) -> str:
+    indent = " " * (16 if line.startswith("  ") else 2)
+    return textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _keys() -> Iterator[str]:

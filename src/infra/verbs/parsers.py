@@ -1,4 +1,7 @@
-"""``infra parsers``: the formats of tool calls that can be read, and where each is defined."""
+"""``infra parsers [--markdown]``: the formats of tool calls that can be read, and where each is
+defined. Any of the names is good for ``tools.parser`` and ``infra parse``; ``--markdown`` prints
+the table of the README.
+"""
 
 from rich.table import Table
 
@@ -11,7 +14,7 @@ HEADER = ("parser", "also called", "family", "defined in")
 
 
 def main(arguments: list[str]) -> int:
-    """Print the table; any of the names is good for ``tools.parser`` and ``infra parse``."""
+    """Print the table."""
     if arguments == ["--markdown"]:
         print(markdown())
         return 0

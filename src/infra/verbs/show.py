@@ -1,4 +1,7 @@
-"""``infra show RUN``: one run as its record tells it."""
+"""``infra show [RUN]``: one run as its record tells it: answers, metrics, facts, stages.
+
+RUN is ``last`` (also without one), or any part of a run's name that no other run has.
+"""
 
 from infra import record, runs
 from infra.console import Console

@@ -1,4 +1,9 @@
-"""``infra sync``: publish finished runs that MLflow lacks, and fetch those that this disk lacks."""
+"""``infra sync [http://SERVER] [--fetch]``: publish finished runs that MLflow lacks.
+
+They go to the local store, or to the server, whatever tracking they were made with; with
+``--fetch``, what the server has and this disk lacks is brought here too. Runs that were cut off
+get their records first. It exits with 1 if something could not be published or fetched.
+"""
 
 from infra import runs, tracking
 from infra.console import Console
@@ -6,22 +11,21 @@ from infra.errors import Refused
 from infra.plan import Tracking
 from infra.sweeps import closing
 from infra.sweeps import folder as sweeps
+from infra.verbs.options import Options
 
 FETCH = "--fetch"
 
 
 def main(arguments: list[str]) -> int:
-    """Publish to the local store, or to ``infra sync http://server``, whatever tracking a run was
-    made with; with ``--fetch``, bring what the server has and this disk lacks.
-
-    Returns:
-        1 if something could not be published or fetched.
-    """
-    console = Console()
-    servers = [each for each in arguments if each != FETCH]
-    target = Tracking("server", servers[0]) if servers else Tracking("local")
-    if FETCH in arguments and not servers:
+    """Print a line for each run that is sent or brought."""
+    console, options = Console(), Options("sync")
+    options.add_argument("server", nargs="?")
+    options.add_argument(FETCH, action="store_true")
+    asked = options.read(arguments)
+    target = Tracking("server", asked.server) if asked.server else Tracking("local")
+    if asked.fetch and not asked.server:
         raise Refused(f"{FETCH} needs the address of a server: infra sync http://HOST:PORT {FETCH}")
+    tracking.check(target)
     for folder in runs.unfinished():
         console.say(runs.recover(folder))
     closing.recover(console)
@@ -29,7 +33,7 @@ def main(arguments: list[str]) -> int:
     for folder in sweeps.folders():
         console.warn(problem := closing.publish(folder, target))
         told.append(problem is None)
-    if FETCH in arguments:
+    if asked.fetch:
         told += [_say(line, console) for line in tracking.fetch(runs.root(), target)]
     return int(not all(told))
 

@@ -6,17 +6,20 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from infra.configuration.schema import Model
 from infra.errors import Refused, nearest
 from infra.plan import Weights
 from infra.protocols import Backend
 from infra.types import Json
-from infra.weights import metadata, random_model, sources
+from infra.weights import metadata, sources
 from infra.weights.headers import check_safetensors, gguf_parts, read_gguf
 from infra.weights.notes import remembered
 from infra.weights.sources import Source
+
+if TYPE_CHECKING:
+    from infra.weights.random_model import Made
 
 CONFIG = "config.json"
 WEIGHTS = ("real", "random")
@@ -44,7 +47,7 @@ def resolve(model: Model, backend_name: str, backend: Backend, quantization: str
             or they cannot be downloaded.
     """
     try:
-        made = random_model.bring(model, backend, quantization) if _random(model) else None
+        made = _drawn(model, backend, quantization)
         if made:
             source = Source(made.path)
         else:
@@ -66,6 +69,14 @@ def resolve(model: Model, backend_name: str, backend: Backend, quantization: str
         random=made is not None,
         **described,
     )
+
+
+def _drawn(model: Model, backend: Backend, quantization: str) -> "Made | None":
+    if not _random(model):
+        return None
+    from infra.weights import random_model  # noqa: PLC0415  # numpy, which few runs need here
+
+    return random_model.bring(model, backend, quantization)
 
 
 def _random(model: Model) -> bool:

@@ -1,0 +1,138 @@
+"""One finished run, sent to MLflow."""
+
+import json
+import time
+from pathlib import Path
+
+from infra import record
+from infra.experts import heatmap
+from infra.files import write_atomic
+from infra.plan import Tracking
+from infra.tracking import mlflow_run, mlflow_spans, mlflow_store, mlflow_sweep
+from infra.tracking.mlflow_store import Store
+from infra.tracking.sentences import place, sentence
+from infra.types import Record
+
+MARK = "published.json"
+FILES = (record.RECORD, "plan.yaml", record.GENERATIONS, "prompts.jsonl", record.ROUTING)
+
+
+def prepare(tracking: Tracking, root: Path) -> str | None:
+    """Import MLflow and make the local database, while the child imports its engine.
+
+    Args:
+        root: the folder of all runs, an absolute path.
+
+    Returns:
+        A warning, or None. A server is not asked yet.
+    """
+    if tracking.kind == "none":
+        return None
+    try:
+        if tracking.kind == "local":
+            opened(tracking, root)
+        else:
+            mlflow_store.import_mlflow()
+    except Exception as error:  # MLflow raises what its many parts raise
+        return f"The run will not be published to {place(tracking)}: {sentence(error)}."
+    return None
+
+
+def opened(tracking: Tracking, root: Path) -> Store:
+    """The store that was chosen; the local database is made where there is none."""
+    mlflow_store.import_mlflow()
+    with mlflow_store.lock(root):
+        if tracking.kind == "local":
+            mlflow_store.create_database(root)
+        return mlflow_store.open_store(tracking, root)
+
+
+def publish(record: Record, folder: Path, tracking: Tracking) -> str | None:
+    """Send a finished run to MLflow and mark its folder; does nothing if that was done before.
+
+    Returns:
+        A warning, or None.
+    """
+    if tracking.kind == "none":
+        return None
+    try:
+        with mlflow_store.lock(folder.parent):
+            store = mlflow_store.open_store(tracking, folder.parent)
+            if not is_published(folder, store):
+                _publish(record, folder, store)
+    except Exception as error:  # MLflow raises what its many parts raise
+        return (
+            f"The run was not published to {place(tracking)}: {sentence(error)}. "
+            f"It is safe in {folder}; `infra sync` publishes it later."
+        )
+    return None
+
+
+def is_published(folder: Path, store: Store) -> bool:
+    """Whether a folder is marked as sent; a mark counts if it names this store and is younger
+    than the experiment in it, which is made anew with a lost database."""
+    try:
+        mark = json.loads((folder / MARK).read_text())
+        return bool(mark["uri"] == store.uri and mark["time"] >= store.since)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _publish(found: Record, folder: Path, store: Store) -> None:
+    run = _there_already(found, folder, store) or _send(found, folder, store)
+    mark = {"run_id": run, "uri": store.uri, "time": time.time()}
+    write_atomic(folder / MARK, json.dumps(mark) + "\n")
+
+
+def _there_already(found: Record, folder: Path, store: Store) -> str | None:
+    """The run's id, if all of it got through before; what broke off half-way is deleted."""
+    query = (
+        f"tags.folder = '{folder.name}' and "
+        f"attributes.start_time = {mlflow_run.milliseconds(found.started)}"
+    )
+    for run in store.client.search_runs([store.experiment], query):
+        if run.info.end_time:
+            return str(run.info.run_id)
+        store.client.delete_run(run.info.run_id)
+    return None
+
+
+def _send(found: Record, folder: Path, store: Store) -> str:
+    """All of the run; its end comes last, and says that nothing is missing."""
+    from mlflow.entities import Param  # noqa: PLC0415  # heavy
+
+    client = store.client
+    tags, params = mlflow_run.tags(found, folder.name), mlflow_run.params(found)
+    tags |= _belonging(found, folder, store)
+    start, end = (mlflow_run.milliseconds(t) for t in (found.started, mlflow_run.ended(found)))
+    run = client.create_run(store.experiment, start, tags, mlflow_run.name(found)).info.run_id
+    metrics = mlflow_run.metrics(found, taken=len(params))
+    client.log_batch(run, metrics, [Param(key, value) for key, value in params.items()])
+    for file in FILES:
+        if (folder / file).exists():
+            client.log_artifact(run, str(folder / file))
+    client.log_text(run, mlflow_run.environment(found), "environment.txt")
+    if found.routing:
+        client.log_text(run, heatmap.svg(found.routing), "routing.svg")
+    _send_spans(found, folder, store, run)
+    client.set_terminated(run, found.status, end)
+    return str(run)
+
+
+def _belonging(found: Record, folder: Path, store: Store) -> dict[str, str]:
+    """The tags of a run that is part of a sweep."""
+    if not found.plan["sweep"]:
+        return {}
+    sweep = folder.parent / "sweeps" / found.plan["sweep"]
+    parent = mlflow_sweep.parent(sweep, store)
+    return {"sweep": sweep.name} | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def _send_spans(found: Record, folder: Path, store: Store, run: str) -> None:
+    from mlflow.tracing.client import TracingClient  # noqa: PLC0415  # heavy
+
+    traces = mlflow_spans.traces(found, folder.name)
+    spans = [span for trace in traces for span in trace.spans]
+    # one request for all; MlflowClient.start_span makes one for each span
+    TracingClient(store.uri).log_spans(store.experiment, spans)
+    store.client.link_traces_to_run([trace.id for trace in traces], run)
