@@ -110,6 +110,14 @@ class Source:
         self.place = found.end() if found else self.place
         return found.group() if found else None
 
+    def drop_cut_off(self, markers: Markers) -> Reading[None]:
+        """Read over the beginning of a marker that the text ends with here."""
+        while markers.unfinished(self.text, self.place) == self.place:
+            if self.closed:
+                self.place = len(self.text)
+                return
+            yield
+
     def skip(self, pattern: re.Pattern[str]) -> Reading[str]:
         """Read over ``pattern``, a repeated set of characters; return the character behind it,
         which is not read, or ``""`` at the end of the text."""
