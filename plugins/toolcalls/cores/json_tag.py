@@ -179,9 +179,9 @@ def _call(name: str, arguments: Json, id: str | None, out: Writer) -> None:
 
 
 def _first(item: Json, keys: tuple[str, ...]) -> Json:
-    """The value of the first of ``keys`` that the object has."""
+    """The value of the object's first key that is one of ``keys``."""
     known = item if isinstance(item, dict) else {}
-    return next((known[key] for key in keys if key in known), None)
+    return next((known[key] for key in known if key in keys), None)
 
 
 def _object(arguments: Json) -> dict[str, Json]:
