@@ -114,7 +114,7 @@ class KeyValue(JsonTag):
         text: list[str] = []
         tag = yield from source.until(self._tags, text.append)
         key = "".join(text).strip()
-        source.place -= 0 if tag == self.key[1] else len(tag or "")
+        source.place -= 0 if tag == self.key[1] != self.value[0] else len(tag or "")
         yield from source.skip(SPACE)
         yield from source.here(Markers((ESCAPED,)))
         tag = yield from source.here(self._before_value)
