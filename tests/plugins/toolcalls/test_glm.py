@@ -137,6 +137,7 @@ CASES: list[Case] = [
         for parser, label in (
             ("hy_v3", "opensource"),
             ("hunyuan", "opensource"),
+            ("hy_v4", "a+b(c"),
             ("hy_v3_opensource", "opensource"),
             ("hy_v4", "6124c78e"),
         )
