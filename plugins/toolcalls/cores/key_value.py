@@ -123,7 +123,7 @@ class KeyValue(JsonTag):
             kind = yield from self._read_kind(source)
             tag = yield from source.here(self._before_value)
         if tag != self.value[0]:
-            if source.place == len(source.text):
+            if tag is None and source.place == len(source.text):
                 raise ValueError(f"it breaks off after the key {shortened(key)}")
             out.problem(f"A tool call's key {shortened(key)} has no value.")
             return None
