@@ -1,4 +1,5 @@
-"""Arguments typed by a tool's JSON Schema: what is a string but must not be one is read as JSON.
+"""Arguments typed by a tool's JSON Schema: what is a string but must not be one is read as JSON,
+and a number, true or false that must be a string becomes one.
 
 Understood are type, enum, const, properties, additionalProperties, items, prefixItems, required,
 local $ref, anyOf, oneOf and allOf (https://json-schema.org/draft/2020-12), OpenAPI's nullable, and
@@ -62,7 +63,10 @@ def typed(value: Json, schema: Json, root: Schema) -> Json:
     fitting = [branch for branch in branches if _fits(value, branch)]
     if fitting:
         return _inside(value, _best(value, fitting, root), root)
-    return _from_text(value, branches, root) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return _from_text(value, branches, root)
+    text = encode(value) if isinstance(value, int | float) else None
+    return text if any(_fits(text, branch) for branch in branches) else value
 
 
 def described(key: str, schema: Schema) -> bool:

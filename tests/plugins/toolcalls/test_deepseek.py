@@ -47,6 +47,7 @@ FENCED = [
 PLAIN = [
     v31(f"{BEGIN}{plain()}{END}", calls(F)),
     v31(f"{BEGIN}{plain()}{plain('g', '{}')}{END} Done", Reply("Done", "", (F, G))),
+    v31(f"{BEGIN}{plain()}{END[:-4]}", calls(F)),
     v31(f"Look.\n{plain()}", Reply("Look.", "", (F,))),
     v31(f"{BEGIN}{OPEN}g{SEP}{CLOSE}{END}", calls(G)),
     v31(f"Look.{BEGIN}f", Reply("Look."), "'f' stands where"),

@@ -33,6 +33,7 @@ CASES = [
     addressed("all\nHello,\nyou.", Reply("Hello,\nyou.")),
     addressed('f\n{"a": 1}', calls(F)),
     addressed('f\n{"a": 1}\n>>>g\n{}', calls(F, G)),
+    addressed('f\n{"a": 1}\n>>>g\n{}<', calls(F, G)),
     addressed('all\nLook.\n>>>f\n{"a": 1}\n>>>all\nDone', Reply("Look.\n\nDone", "", (F,))),
     addressed('>>>f\n{"a": ">>>g\\n{}"}', calls(Call("f", {"a": ">>>g\n{}"}))),
     addressed(

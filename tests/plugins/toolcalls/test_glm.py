@@ -87,6 +87,7 @@ CASES: list[Case] = [
     glm(f"{CALL}<tool_call>f<arg_key>s", ONE, "breaks off after the key 's'"),
     glm("<tool_call>f<arg_key>s</arg_key></tool_call>", calls(Call("f", {})), "has no value"),
     glm(CALL.replace("f<", "f<arg_key>s</arg_key><"), ONE, "has no value"),
+    glm(CALL.replace("f<", "f<arg_key>s</arg_key><arg_type><arg_type><"), ONE, "has no value"),
     glm(f"{CALL.replace('</arg_value>', '')}{CALL}", ONE, "'n' is not closed"),
     glm(f"<tool_call> </tool_call>{CALL}", ONE, "not the whole"),
     glm(f"<tool_call><arg_key>n</arg_key></tool_call>{CALL}", ONE, "where a name belongs"),
