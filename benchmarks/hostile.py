@@ -102,7 +102,8 @@ def main() -> None:
     known = examples()
     print("| parser | texts | worst ratio | s | text |\n|---|---|---|---|---|")
     for name in args.parsers:
-        print(worst(name, drawn(name, known[name], args.texts), args.size), flush=True)
+        if texts := drawn(name, known[name], args.texts):  # response_template has no format
+            print(worst(name, texts, args.size), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@
 from ..cores.messages import Messages
 
 MUSE = Messages(
-    names=("muse_glimmer", "muse", "musespark1x"),
+    names=("muse_glimmer", "muse", "muse_spark", "musespark1x"),
     source="https://github.com/vllm-project/vllm/blob/main/vllm/parser/muse_glimmer.py",
     openers=("<atem:function_calls>", "<atem:invoke name="),
     closers=("</atem:function_calls>",),
