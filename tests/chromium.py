@@ -73,9 +73,10 @@ class Page:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.ask("Emulation.setEmulatedMedia", features=[feature])
 
-    def open(self, file: Path) -> None:
-        """Until all is loaded."""
-        self.ask("Page.navigate", url=file.absolute().as_uri())
+    def open(self, place: Path | str) -> None:
+        """A file or an address, until all is loaded."""
+        url = place if isinstance(place, str) else place.absolute().as_uri()
+        self.ask("Page.navigate", url=url)
         next(each for each in self._messages() if each.get("method") == "Page.loadEventFired")
 
     def evaluate(self, script: str) -> Any:
@@ -85,6 +86,15 @@ class Page:
         )
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    def write(self, text: str) -> None:
+        """What a person writes into the field that has the focus."""
+        self.ask("Input.insertText", text=text)
+
+    def press(self, key: str, code: int) -> None:
+        """One key, by its name and its Windows key code."""
+        for kind in ("keyDown", "keyUp"):
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
 
     def picture(self, whole: bool = False) -> bytes:
         """A PNG of the window, or of all the page."""

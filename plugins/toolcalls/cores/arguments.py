@@ -54,6 +54,8 @@ def typed(value: Json, schema: Json, root: Schema) -> Json:
     Args:
         root: where the schema's references begin.
     """
+    if not schema:
+        return _sound(str(value)) if isinstance(value, Raw) else _inside(value, {}, root)
     branches = concrete(schema, root)
     if isinstance(value, Raw):
         return _from_raw(str(value), branches, root)
@@ -174,9 +176,9 @@ def _inside(value: Json, branch: Schema, root: Schema) -> Json:
         first = _list(branch.get("prefixItems"))
         schemas = [*first, *[branch.get("items")] * (len(value) - len(first))]
         return [typed(item, schema, root) for item, schema in zip(value, schemas, strict=False)]
-    types = json_types(branch)
-    if isinstance(value, float) and "number" not in types and "integer" in types:
-        return int(value)
+    if isinstance(value, float):
+        types = json_types(branch)
+        return int(value) if "integer" in types and "number" not in types else value
     return value
 
 
@@ -196,7 +198,8 @@ def _sound(text: str) -> Json:
     """The JSON that a text is, if it can be written again, or else the text."""
     try:
         value = decode(text)
-        encode(value)
+        if isinstance(value, dict | list):
+            encode(value)
     except ValueError:
         return text
     return value

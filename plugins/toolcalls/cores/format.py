@@ -21,7 +21,8 @@ class Format(ABC):
     """A way of writing tool calls; an ``infra.protocols.Parser``.
 
     Markers count in content. Inside reasoning an opener counts only if that reasoning is never
-    closed afterwards. Closers are dropped wherever they stand; no call depends on its closer.
+    closed afterwards. Closers are dropped wherever they stand, and right behind calls also where
+    the text breaks off in one; no call depends on its closer.
     """
 
     family: str
@@ -91,6 +92,7 @@ class Stream:
         self._openers = (*form.openers, *form.bare_openers)
         self._thought_closers = (form.think[1], *form.think_closers)
         think = (*form.think, *form.think_variants, *form.think_closers)
+        self._closers = Markers(form.closers)
         self._in_answer = Markers((*self._openers, *form.closers, *think, *form.noise))
         dropped = form.closers if form.calls_in_thought else ()
         self._in_thought = Markers((*form.openers, *dropped, *think, *form.noise))
@@ -120,6 +122,7 @@ class Stream:
         marker = yield from self._source.until(self._in_answer, self._out.content)
         if marker in self._openers:
             yield from self._format.read_calls(self._source, self._out)
+            yield from self._source.drop_cut_off(self._closers)
         yield from self._drop_noise(marker)
         self._in_reasoning = marker in (self._format.think[0], *self._format.think_variants)
         self._ended = marker is None

@@ -13,7 +13,7 @@ from .writer import Writer
 BEFORE_NAME = re.compile(r"[\s:]*")
 BETWEEN = re.compile(r"[\s,;]*")
 NAME = re.compile(r"[\w.\-/]*")
-CALL = "call:"
+CALL, CALL_TAG = "call:", "<call>"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -21,11 +21,11 @@ class Gemma(Format):
     """``OPENER call:NAME{key:QUOTE text QUOTE,other:[1,{a:true}]} CLOSER``.
 
     One tag may hold several calls. Bare values are typed by the tool's schema and without one read
-    as JSON. In content, ``call:NAME{...}`` is a call without a tag too.
+    as JSON. In content, ``call:NAME{...}`` and ``<call>NAME{...}`` are calls without a tag too.
     """
 
     family: str = "gemma"
-    bare_openers: tuple[str, ...] = (CALL,)
+    bare_openers: tuple[str, ...] = (CALL, CALL_TAG)
     quote: str  #: around strings
     strings_are_strings: bool = True  #: rather than values that the model quotes whatever they are
     first_thought: str = ""  #: begins reasoning at the beginning of a text, if that is closed
@@ -47,8 +47,9 @@ class Gemma(Format):
             out.content(self.first_thought)
 
     def read_calls(self, source: Source, out: Writer) -> Reading[None]:
-        if source.text.endswith(CALL, 0, source.place):
-            return (yield from self._read_bare(source, out))
+        for opener in (CALL, CALL_TAG):
+            if source.text.endswith(opener, 0, source.place):
+                return (yield from self._read_bare(opener, source, out))
         source.mark()
         name = yield from self._read_name(source, out)
         while name and (yield from self._read_call(name, source, out)):
@@ -94,16 +95,16 @@ class Gemma(Format):
         source.taken()
         return True
 
-    def _read_bare(self, source: Source, out: Writer) -> Reading[None]:
+    def _read_bare(self, opener: str, source: Source, out: Writer) -> Reading[None]:
         source.mark()
         name = yield from read_run(source, NAME)
         if not name or (yield from ahead(source, 1)) != "{":
-            return out.content(CALL + source.taken())
+            return out.content(opener + source.taken())
         source.place += 1
         try:
             out.call(name, (yield from self._map(source).read()))
         except ValueError as error:
-            text = CALL + self._all.pattern.sub("", source.taken())
+            text = opener + self._all.pattern.sub("", source.taken())
             out.content(text)
             return out.problem(f"The tool call {shortened(text)} is broken: {error}.")
         source.taken()

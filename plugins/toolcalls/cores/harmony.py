@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .format import Format
+from .harmony_bare import read_bare
 from .json_call import SPACE, read_call
 from .json_text import shortened
 from .source import Markers, Reading, Source
@@ -32,7 +33,7 @@ class Harmony(Format):
 
     A recipient makes a message a call, whatever its channel; it may stand before the channel.
     Of the others, ``analysis`` is reasoning, and all else is content. The prompt ends with
-    ``<|start|>assistant``. What ends a message may be missing.
+    ``<|start|>assistant``. What ends a message may be missing, and so may all markers.
     """
 
     family: str = "harmony"
@@ -42,13 +43,17 @@ class Harmony(Format):
     calls_in_thought: bool = True
 
     def read_start(self, source: Source, out: Writer) -> Reading[None]:
+        yield from read_bare(source, out, (*self.openers, *self.closers))
+        yield from self._read_messages(source, out)
+
+    def _read_messages(self, source: Source, out: Writer) -> Reading[None]:
         while (yield from self._read_message(source, out)):
             pass
 
     def read_calls(self, source: Source, out: Writer) -> Reading[None]:
         marker = next(each for each in self.openers if source.text.endswith(each, 0, source.place))
         source.place -= len(marker)
-        yield from self.read_start(source, out)
+        yield from self._read_messages(source, out)
 
     def _read_message(self, source: Source, out: Writer) -> Reading[bool]:
         """Read one message and what stands before it; whether more may follow."""

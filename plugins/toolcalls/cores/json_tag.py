@@ -67,7 +67,7 @@ class JsonTag(Format):
 
     def read_values(self, source: Source, out: Writer) -> Reading[None]:
         """Read objects and arrays from here on, up to something else."""
-        while (first := (yield from source.skip(BETWEEN))) in ("{", "["):
+        while first := (yield from self._bracket(source)):
             source.mark()
             if first == "[" and (yield from _enter_array(source)):
                 goes_on = yield from self.read_items(source, out)
@@ -76,6 +76,13 @@ class JsonTag(Format):
             if not goes_on:
                 return
         yield from source.here(self._fence)
+
+    def _bracket(self, source: Source) -> Reading[str]:
+        """The bracket that a value begins with here, which is not read; none if an opener does."""
+        first = yield from source.skip(BETWEEN)
+        opener = yield from source.here(self._openers)
+        source.place -= len(opener or "")
+        return first if first in ("{", "[") and not opener else ""
 
     def read_items(self, source: Source, out: Writer) -> Reading[bool]:
         """Read the rest of an array, item by item; whether other values may follow."""
@@ -179,9 +186,9 @@ def _call(name: str, arguments: Json, id: str | None, out: Writer) -> None:
 
 
 def _first(item: Json, keys: tuple[str, ...]) -> Json:
-    """The value of the first of ``keys`` that the object has."""
+    """The value of the object's first key that is one of ``keys``."""
     known = item if isinstance(item, dict) else {}
-    return next((known[key] for key in keys if key in known), None)
+    return next((known[key] for key in known if key in keys), None)
 
 
 def _object(arguments: Json) -> dict[str, Json]:

@@ -42,7 +42,7 @@ def encode(arguments: Json) -> str:
         depth += 1
         if depth > DEEPEST:
             raise ValueError(f"it is nested deeper than {DEEPEST} levels")
-    return json.dumps(arguments, ensure_ascii=False)
+    return _ENCODER.encode(arguments)
 
 
 def shortened(text: str, size: int = 60) -> str:
@@ -68,3 +68,4 @@ def _refused(text: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(strict=False, parse_float=_finite, parse_constant=_refused)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)

@@ -114,7 +114,7 @@ class KeyValue(JsonTag):
         text: list[str] = []
         tag = yield from source.until(self._tags, text.append)
         key = "".join(text).strip()
-        source.place -= 0 if tag == self.key[1] else len(tag or "")
+        source.place -= 0 if tag == self.key[1] != self.value[0] else len(tag or "")
         yield from source.skip(SPACE)
         yield from source.here(Markers((ESCAPED,)))
         tag = yield from source.here(self._before_value)
@@ -123,7 +123,7 @@ class KeyValue(JsonTag):
             kind = yield from self._read_kind(source)
             tag = yield from source.here(self._before_value)
         if tag != self.value[0]:
-            if source.place == len(source.text):
+            if not tag and source.place == len(source.text):
                 raise ValueError(f"it breaks off after the key {shortened(key)}")
             out.problem(f"A tool call's key {shortened(key)} has no value.")
             return None

@@ -10,7 +10,7 @@ from infra.types import ToolSchema
 from .format import Stream
 from .key_value import KeyValue
 
-LABEL = r"[\w.\-]{1,64}"
+LABEL = r"[^\s<>]{1,64}"
 
 
 @dataclass(kw_only=True, eq=False)

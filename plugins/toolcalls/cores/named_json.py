@@ -22,9 +22,9 @@ class NamedJson(JsonTag):
     """``OPENER name SEPARATOR {...} CLOSER``; JSON that holds its own name may follow as well.
 
     JSON decides where the arguments end; right behind them another name and separator may follow,
-    without an opener. A call that is closed without any arguments has none. One whose
-    arguments break is skipped up to the next marker, and prose behind an opener is content; both
-    are problems.
+    without an opener. A call that is closed without any arguments has none; where ``names_alone``,
+    neither has one without a closer that names a tool. One whose arguments break is skipped up to
+    the next marker, and prose behind an opener is content; both are problems.
     """
 
     family: str = "named_json"
@@ -35,6 +35,7 @@ class NamedJson(JsonTag):
     #: the whole text of the name; without a ``name`` in it, the arguments tell which tool is meant
     name_pattern: re.Pattern[str] = ANY_NAME
     sections: tuple[str, ...] = ()  #: openers that only begin a list of calls
+    names_alone: bool = False  #: whether a name needs no arguments, as calls have no closer
     #: openers of text that a tool is sent instead of JSON, each with its name and its argument
     text_calls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     _between: tuple[str, ...] = field(init=False, repr=False)
@@ -122,10 +123,14 @@ class NamedJson(JsonTag):
     def _report_empty(self, heading: Heading, stop: str | None, out: Writer) -> None:
         given = (self.name_after, self.id_after, "")
         *_, (last, text) = heading.items()
-        if stop in self.closers and any(heading.values()) and (last in given or not text):
+        ended = stop in self.closers and (last in given or not text)
+        if any(heading.values()) and (ended or self._stands_alone(heading, out)):
             self._report_named(heading, "{}", out)
         elif any(heading.values()):
             out.problem(f"The tool call {shortened(self._named(heading))} has no arguments.")
+
+    def _stands_alone(self, heading: Heading, out: Writer) -> bool:
+        return self.names_alone and len(heading) == 1 and out.offers(heading[""])
 
     def _report_named(self, heading: Heading, text: str, out: Writer) -> None:
         if _is_prose(self._named(heading)):

@@ -43,20 +43,21 @@ class Nested(Format):
             rest = yield from self._rest_of_tag(source)
             tag = None if rest is None else f"invoke{rest}"
         else:
-            tag = yield from self._tag_here(source, out)
+            tag = yield from self._tag_here(source)
         if not tag or not tag.startswith("invoke"):
             return out.problem("A tool call begins, and no function is named.")
         while tag and tag.startswith("invoke"):
             ended_by = yield from self._read_call(tag, source, out)
             own = ended_by == "/invoke"
-            tag = (yield from self._tag_here(source, out)) if own else ended_by
+            tag = (yield from self._tag_here(source)) if own else ended_by
         return None
 
-    def _tag_here(self, source: Source, out: Writer) -> Reading[str | None]:
-        """The next tag, unless there is text before it, which belongs to the caller."""
-        if (yield from source.skip(SPACE)) != self.prefix[0]:
-            return None
-        return (yield from self._next_tag(source, out.content))
+    def _tag_here(self, source: Source) -> Reading[str | None]:
+        """The tag that stands here; other text belongs to the caller."""
+        yield from source.skip(SPACE)
+        if (yield from source.here(self._prefix)) and (yield from source.skip(SPACE)) == "<":
+            return (yield from self._rest_of_tag(source))
+        return None
 
     def _read_call(self, tag: str, source: Source, out: Writer) -> Reading[str | None]:
         """Read through the tag that ends the call, and return that."""
@@ -80,13 +81,12 @@ class Nested(Format):
         """Read over text and through a tag; return what stands in it, ``None`` at the end."""
         while (yield from source.until(self._prefix, text)):
             if (yield from source.skip(SPACE)) == "<":
-                head = yield from self._rest_of_tag(source)
-                return head and head.removeprefix("<")
+                return (yield from self._rest_of_tag(source))
             text(self.prefix)
         return None
 
     def _rest_of_tag(self, source: Source) -> Reading[str | None]:
-        """Read through ``>`` and return what stands before; ``None`` if the text ends first."""
+        """What stands in a tag, read through its ``>``; ``None`` if the text ends first."""
         head: list[str] = []
         end = yield from source.until(self._tag_end, head.append)
-        return "".join(head) if end else None
+        return "".join(head).removeprefix("<") if end else None

@@ -7,7 +7,7 @@ linear in the text: what it has passed over is never looked at again, unless it 
 
 import re
 from collections.abc import Callable, Generator, Iterable
-from functools import cached_property
+from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -23,23 +23,28 @@ class Markers:
     """Literal strings to look for; the leftmost counts, and of those the longest."""
 
     def __init__(self, literals: Iterable[str]) -> None:
-        self._ordered = sorted(set(literals), key=len, reverse=True)
-        self._longest = len(self._ordered[0]) if self._ordered else 0
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Any of the strings."""
-        return re.compile("|".join(map(re.escape, self._ordered)) or NOTHING)
-
-    @cached_property
-    def _beginnings(self) -> set[str]:
-        return {text[:size] for text in self._ordered for size in range(1, len(text))}
+        strings = frozenset(literals)
+        self.longest = max(map(len, strings), default=0)
+        self.pattern, self._first, self._beginnings = _compiled(strings)
 
     def unfinished(self, text: str, start: int) -> int:
         """Where, from ``start``, a marker begins that ``text`` may be cutting off; else its end."""
-        nearest = max(start, len(text) - self._longest + 1)
-        places = (at for at in range(nearest, len(text)) if text[at:] in self._beginnings)
-        return next(places, len(text))
+        nearest = max(start, len(text) - self.longest + 1)
+        places = (found.start() for found in self._first.finditer(text, nearest))
+        return next((at for at in places if text[at:] in self._beginnings), len(text))
+
+
+@cache
+def _compiled(strings: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str], frozenset[str]]:
+    """Patterns of any of the strings and of their first characters, and all that begins one."""
+    ordered = sorted(strings, key=len, reverse=True)
+    firsts = {text[:1] for text in ordered}
+    beginnings = frozenset(text[:end] for text in ordered for end in range(1, len(text)))
+    return _any(ordered), _any(firsts), beginnings
+
+
+def _any(literals: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, literals)) or NOTHING)
 
 
 class Source:
@@ -92,7 +97,8 @@ class Source:
         """
         while True:
             found = markers.pattern.search(self.text, self.place)
-            certain = len(self.text) if self.closed else markers.unfinished(self.text, self.place)
+            sure = self.closed or (found and found.start() + markers.longest <= len(self.text))
+            certain = len(self.text) if sure else markers.unfinished(self.text, self.place)
             if found and found.start() < certain:
                 self._pass(found.start(), passed)
                 self.place = found.end()
@@ -109,6 +115,14 @@ class Source:
         found = markers.pattern.match(self.text, self.place)
         self.place = found.end() if found else self.place
         return found.group() if found else None
+
+    def drop_cut_off(self, markers: Markers) -> Reading[None]:
+        """Read over the beginning of a marker that the text ends with here."""
+        while markers.unfinished(self.text, self.place) == self.place < len(self.text):
+            if self.closed:
+                self.place = len(self.text)
+                return
+            yield
 
     def skip(self, pattern: re.Pattern[str]) -> Reading[str]:
         """Read over ``pattern``, a repeated set of characters; return the character behind it,

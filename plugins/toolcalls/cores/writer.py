@@ -16,14 +16,21 @@ class Trimmed:
         self._tell = tell
         self.begun = False  #: whether anything but white space was passed on
         self._space: list[str] = []
+        self._before_call: int | None = None  # how much of it stands before a call
 
     def __call__(self, text: str) -> None:
         solid = text.rstrip()
         if solid:
             before = "".join(self._space) if self.begun else ""
             self._tell(before + (solid if self.begun else solid.lstrip()))
-            self.begun, self._space = True, []
+            self.begun, self._space, self._before_call = True, [], None
         self._space.append(text[len(solid) :])
+
+    def note_call(self) -> None:
+        """A call stands here; white space between two of them is passed over."""
+        if self._before_call is None:
+            self._before_call = len(self._space)
+        del self._space[self._before_call :]
 
 
 class Writer:
@@ -72,6 +79,7 @@ class Writer:
             text = encode(typed(arguments, schema, schema))
         except (ValueError, RecursionError) as error:
             return self.problem(f"The arguments of {shortened(name)} cannot be used: {error}.")
+        self.content.note_call()
         index, self._calls = self._calls, self._calls + 1
         self._events += [CallStart(index, name, id), Arguments(index, text), CallEnd(index)]
         return None

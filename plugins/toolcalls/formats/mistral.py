@@ -15,6 +15,7 @@ MISTRAL = NamedJson(
     closers=("[/TOOL_CALLS]",),
     separators=("[CALL_ID]", "[ARGS]"),
     id_after="[CALL_ID]",
+    names_alone=True,
     think=("[THINK]", "[/THINK]"),
     template_has=("[TOOL_CALLS]",),
     shape=named_json,

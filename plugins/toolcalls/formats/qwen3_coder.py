@@ -12,6 +12,9 @@ Oslo
 from ..cores.shapes import tagged_text
 from ..cores.tagged import Tagged
 
+#: tokens that MiniCPM-V writes among its tags; they mean nothing
+RESERVED = [f"<{bar}reserved_{number}{bar}>" for bar in ("", "|") for number in range(12, 16)]
+
 #: also Qwen3.5, Nemotron 3, Step-3.5, Granite 4.2, MiniCPM-V and Nanbeige
 QWEN3_CODER = Tagged(
     names=(
@@ -21,6 +24,7 @@ QWEN3_CODER = Tagged(
     source="https://huggingface.co/Qwen/Qwen3-Coder-30B-A3B-Instruct/blob/main/chat_template.jinja",
     openers=("<tool_call>", "<function="),
     closers=("</tool_call>",),
+    noise=dict.fromkeys(RESERVED, ""),
     template_has=("<tool_call>", "<function=", "<parameter="),
     template_lacks=("'</parameter>", "<seed:tool_call>"),
     shape=tagged_text,

@@ -30,7 +30,7 @@ def v31(text: str, reply: Reply, problem: str | None = None) -> Case:
 
 FENCED = [
     v3(f"{BEGIN}{fenced()}{END}", calls(F)),
-    v3(f"Look.{BEGIN}{fenced()}\n{fenced('g', '{}')}{END} Done", Reply("Look.\n Done", "", (F, G))),
+    v3(f"Look.{BEGIN}{fenced()}\n{fenced('g', '{}')}{END} Done", Reply("Look. Done", "", (F, G))),
     v3(BEGIN + fenced(arguments='{"a": "```\\n{"}') + END, calls(Call("f", {"a": "```\n{"}))),
     v3(f'{BEGIN}{OPEN}function{SEP}f\n```json\n{{"a": 1}}```{CLOSE}{END}', calls(F)),
     v3(f'{BEGIN}{OPEN}function{SEP}f```json{{"a": 1}}', calls(F)),

@@ -94,6 +94,8 @@ CASES = [
     gemma(f"{B}{PARK}, call:now{{}}{E}", calls(PARK_CALL, NOW_CALL)),
     gemma(f"{B} call: now {{}}{E}", calls(NOW_CALL)),
     gemma(f"{B}:call:now{{}}", calls(NOW_CALL)),
+    gemma("So <call>now{} and", Reply("So  and", "", (NOW_CALL,))),
+    gemma("the <call> tag, <call>f", Reply("the <call> tag, <call>f")),
     gemma(f"{B}now{{}}{E}", calls(NOW_CALL)),
     gemma(f"{B}call:my-parks.find{{id:1}}{E}", calls(Call("my-parks.find", {"id": 1}))),
     gemma(f"{B}{PARK}<turn|>", calls(PARK_CALL)),

@@ -137,6 +137,7 @@ CASES: list[Case] = [
         for parser, label in (
             ("hy_v3", "opensource"),
             ("hunyuan", "opensource"),
+            ("hy_v4", "a+b(c"),
             ("hy_v3_opensource", "opensource"),
             ("hy_v4", "6124c78e"),
         )
@@ -183,6 +184,15 @@ CASES: list[Case] = [
         text="brief</ifm|think_fast> Done.",
         reply=Reply("Done.", "brief"),
         starts_in_reasoning=True,
+    ),
+    Case(
+        parser="iquest_q1",
+        text=(
+            "<iquest_tool_call>f<arg_key>s</arg_key><arg_type>string</arg_type><arg_type>"
+            "<arg_value>1</arg_value></iquest_tool_call>"
+        ),
+        reply=calls(Call("f", {})),
+        problem="has no value",
     ),
     Case(
         parser="iquest_q1",

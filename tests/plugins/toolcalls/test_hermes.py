@@ -32,6 +32,9 @@ READABLE = {
     f"<tool_call>{F}</tool_call>": Reply(calls=(CALL,)),
     f"{tagged()}\n{tagged()}": Reply(calls=(CALL, CALL)),
     f"Let me look.\n{tagged()}": Reply("Let me look.", calls=(CALL,)),
+    f"before {tagged()}\n{tagged()}\n\n{tagged()} after": Reply(
+        "before  after", "", (CALL, CALL, CALL)
+    ),
     f"before {tagged()} between {tagged()} after": Reply(
         "before  between  after", "", (CALL, CALL)
     ),
@@ -48,7 +51,9 @@ READABLE = {
     "<think>a <tool_call> is a tag</think>b": Reply("b", "a <tool_call> is a tag"),
     # the end is missing
     f"<tool_call>{F}": Reply(calls=(CALL,)),
-    f"<tool_call>{F}</tool_": Reply("</tool_", calls=(CALL,)),
+    f"<tool_call>{F}</tool_": Reply(calls=(CALL,)),
+    f"<tool_call>{F}\n<": Reply(calls=(CALL,)),
+    f"<tool_call>{F}</tools>": Reply("</tools>", calls=(CALL,)),
     f"<tool_call>{F}<tool_call>{F}": Reply(calls=(CALL, CALL)),
     f"<tool_call>{F} words": Reply("words", calls=(CALL,)),
     "cut <tool_c": Reply("cut <tool_c"),

@@ -32,6 +32,8 @@ READABLE = {
     '{"name": "f", "parameters": {"s": "{x} [y] \\"}\\""}}': calls(Call("f", {"s": '{x} [y] "}"'})),
     '{"type": "function", "name": "g", "parameters": null}': calls(OTHER),
     '{"name": "g", "parameters": "{}"}': calls(OTHER),
+    '{"name": "f", "parameters": {"a": 1}, "arguments": {"a": 2}}': calls(CALL),
+    '{"name": "f", "arguments": {"a": 1}, "parameters": {"a": 2}}': calls(CALL),
     **{
         text: Reply(text)
         for text in (

@@ -228,6 +228,9 @@ M3 = [
     ),
     case("minimax_m3", f"a {PREFIX}<tool_call> tag", content="a tag", problem="no function"),
     case("minimax_m3", f"hi {PREFIX}<tool_ca", content=f"hi {PREFIX}<tool_ca"),
+    case(
+        "minimax_m3", f"{m3('f').rpartition(PREFIX)[0]}]a</mm:think>b", Call("f", {}), content="]ab"
+    ),
 ]
 CASES = M2 + M3
 

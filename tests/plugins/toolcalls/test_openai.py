@@ -98,7 +98,35 @@ OPENED = [
     for text in (f"Hm.{END}{NEXT}{TO_F}", f"Hm.{NEXT}{TO_F}{CALL}", f"Hm.{TO_F}{CALL}")
 ]
 
-CASES = [*TEXTS, *CALLS, *OPENED]
+#: a decoder left the markers out
+BARE = [
+    case("analysisHm.assistantfinalHi", Reply("Hi", "Hm.")),
+    case('analysisHm.assistantcommentary to=functions.f json{"a": 1}', Reply("", "Hm.", (F,))),
+    case('analysisHm.assistant to=functions.fcommentary json{"a": 1}', Reply("", "Hm.", (F,))),
+    case('commentary to=f code{"a": 1}assistantfinalHi', Reply("Hi", "", (F,))),
+    case(' to=functions.fcommentary json{"a": 1}', calls(F)),
+    case(
+        "commentaryLook.assistantcommentary to=functions.my_analysis json{}",
+        Reply("Look.", "", (Call("my_analysis", {}),)),
+    ),
+    case("analysisHm.assistantcommentary to=f ", Reply("", "Hm."), "no JSON object"),
+    case("finalHi", Reply("Hi")),
+    case("analysisHm.<|end|><|start|>assistant<|channel|>final<|message|>Hi", Reply("Hi", "Hm.")),
+    case("finalHi<|return|>", Reply("Hi")),
+    *(
+        case(text, Reply(text))
+        for text in (
+            "final answer",
+            "finally",
+            "Analysis",
+            "commentary: one",
+            "to=functions",
+            "final",
+        )
+    ),
+]
+
+CASES = [*TEXTS, *CALLS, *OPENED, *BARE]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda each: each.text[:60])

@@ -103,6 +103,12 @@ CASES: list[Case] = [
         for name in ("qwen3_xml", "step3p5", "nemotron_v3", "granite_thinking", "nanbeige")
     ),
     Case(
+        parser="minicpmv",
+        text=f"<think>h<reserved_12>m</think><reserved_13>a<|reserved_14|>b{CALL}<|reserved_15|>",
+        reply=Reply("ab", "hm", ONE.calls),
+        tools=(F,),
+    ),
+    Case(
         parser="mimo",
         text="<tool_call><function=f><parameter=s>\n a\n</parameter></function></tool_call>",
         reply=calls(Call("f", {"s": "\n a\n"})),

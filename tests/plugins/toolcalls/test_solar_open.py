@@ -1,4 +1,4 @@
-"""Solar Open: a call's id, name and arguments, between tokens of their own."""
+"""Solar Open: a call's id, name and arguments, between tokens of their own; and its successor."""
 
 import pytest
 from cases import Case, calls, check
@@ -31,6 +31,29 @@ CASES = [
     case(f"<|think|>{one()}<|end|>no", Reply("no", one())),
     case(BEGIN + one(arguments='{"a": ') + one() + END, calls(F), "broken"),
     case(f"Hi{BEGIN}<|tool_call:begin|>x1<|tool_call:name|>f", Reply("Hi"), "has no arguments"),
+]
+
+
+PAIR = "<|tool_arg:start|>a<|tool_arg:value|>1<|tool_arg:end|>"
+NEWER = f"<|tool_call:start|>f\n{PAIR}\n<|tool_call:end|>"
+H = Call("f", {"a": 1})
+
+
+def newer(text: str, reply: Reply, problem: str | None = None) -> Case:
+    return Case(parser="solar_open2", text=text, reply=reply, problem=problem)
+
+
+CASES += [
+    newer(NEWER, calls(H)),
+    newer(f"Look.{NEWER}\n{NEWER}", Reply("Look.", "", (H, H))),
+    newer(f"<|think:start|>hm<|think:end|>Hi{NEWER}", Reply("Hi", "hm", (H,))),
+    newer("<|tool_call:start|>g\n<|tool_call:end|>", calls(Call("g", {}))),
+    newer(f"<|tool_call:start|>f\n{PAIR}\n{NEWER}", calls(H, H)),
+    newer(NEWER.replace("1", "{'b': [true]}\n x"), calls(Call("f", {"a": "{'b': [true]}\n x"}))),
+    newer(NEWER.replace("1", "a <|tool_call: b"), calls(Call("f", {"a": "a <|tool_call: b"}))),
+    newer(
+        f"<|tool_call:start|>f\n{PAIR.removesuffix('<|tool_arg:end|>')}", Reply(), "is not closed"
+    ),
 ]
 
 

@@ -37,6 +37,7 @@ TEMPLATES = {
     "qwen3_coder": "<tool_call>\n<function=f>\n<parameter=p>\nv\n</parameter>",
     "seed_oss": "<seed:tool_call>\n<function=f>\n<parameter=p>v</parameter>",
     "solar_open": "<|tool_call:begin|>id<|tool_call:name|>name<|tool_call:args|>{}",
+    "solar_open2": "<|tool_call:start|>name\n<|tool_arg:start|>k<|tool_arg:value|>",
 }
 
 
