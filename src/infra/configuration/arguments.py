@@ -15,6 +15,8 @@ FREE = {
 ONE_OR_MORE = {"prompts.questions", "prompts.answers"}
 #: groups that may be left out with ``=null``
 OPTIONAL = {"experiment", "ablation"}
+#: keys that say which prompts, where ``prompt`` says it as well
+SETS = {"prompts", "prompts.file", "prompts.questions"}
 SHELLS = ("bash", "fish", "zsh")
 
 
@@ -54,11 +56,19 @@ def _check(parsed: Any) -> None:
         raise Refused(
             "--experimental-rerun reads what Hydra keeps of a run, and infra keeps plan.yaml."
         )
+    _check_prompts({each.partition("=")[0].lstrip("+") for each in parsed.overrides})
     for each in parsed.overrides:
         if re.match(r"\+?ablation=.*,", each):
             raise Refused(f"{each} names several files: run one ablation at a time.")
+        if each.startswith("hydra.run.dir="):
+            raise Refused(f"{each} has no effect: INFRA_RUNS=FOLDER says where runs go.")
         if each[:1] in ("", "="):
             raise Refused(f"The argument {each!r} has no key: write KEY=VALUE.")
+
+
+def _check_prompts(keys: set[str]) -> None:
+    if "prompt" in keys and (others := keys & SETS):
+        raise Refused(f"prompt= and {min(others)}= are two sets of prompts: give one of them.")
 
 
 def _check_completion(overrides: list[str]) -> None:

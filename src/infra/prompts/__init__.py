@@ -41,6 +41,12 @@ def load(
         raise Refused(f"prompts.limit={limit} must be at least 1.")
     if prompt is not None and not prompt.strip():
         raise Refused("prompt= is empty: write the question, as in prompt='What is 2 + 3?'")
+    if tools and prompt is None:
+        raise Refused(
+            f"prompts.tools={tools} goes with prompt=QUESTION: a file brings its own tools."
+        )
+    if answers and not questions:
+        raise Refused(f"prompts.answers={answers} goes with prompts.questions=FILE of BFCL.")
     if prompt is not None:
         source, found = "prompt", [_question(prompt, _tools(tools) if tools else ())]
     elif file and questions:
