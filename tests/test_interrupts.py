@@ -9,7 +9,7 @@ from infra.interrupts import Interrupts, held
 
 
 def test_a_signal_waits_until_the_block_is_left() -> None:
-    reached = []
+    reached: list[str] = []
 
     def work() -> None:
         with interrupts.allowed():
@@ -35,7 +35,7 @@ def test_what_was_ignored_stays_ignored() -> None:
 
 
 def test_another_thread_has_no_signals_to_hold() -> None:
-    reached = []
+    reached: list[str] = []
 
     def work() -> None:
         with held():

@@ -118,7 +118,7 @@ class Source:
 
     def drop_cut_off(self, markers: Markers) -> Reading[None]:
         """Read over the beginning of a marker that the text ends with here."""
-        while markers.unfinished(self.text, self.place) == self.place < len(self.text):
+        while markers.unfinished(self.text, self.place) == self.place:
             if self.closed:
                 self.place = len(self.text)
                 return
