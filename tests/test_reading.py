@@ -1,6 +1,7 @@
 """Files that are read while an engine computes."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,3 +104,17 @@ def test_threads_may_read_at_once(files: OpenFiles) -> None:
     for thread in threads:
         thread.join()
     assert b"".join(buffers) == WHOLE[:8000]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is told what is in use")
+def test_a_range_in_use_is_told_of_and_not_copied(
+    files: OpenFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.touch(0, 20, 100)
+
+    def broken(*_: Any) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "sendfile", broken)
+    with pytest.raises(Failed, match="cannot be read at byte 20: Input/output error"):
+        files.touch(0, 20, 100)

@@ -66,7 +66,7 @@ class Streamer:
         Raises:
             Failed: a file has changed.
         """
-        self._reader.check()
+        self._reader.files.check()
 
     def serve(self, layer: int, rows: Rows) -> None:
         """Have in memory what the tokens of a batch are sent to in one layer.
@@ -108,7 +108,7 @@ class Streamer:
             return False
         there = self._presence.all(address + expert * stack.size, stack.size)
         if there:
-            self._reader.touch(stack.range(expert))
+            self._reader.files.touch(*stack.range(expert))
         return there
 
 
