@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from infra.plan import Plan, to_json
 from infra.plugins import bundled, registry
 from infra.protocols import Backend, Engine
 from infra.resources import machine
+from infra.testing import loaded
 from infra.types import Facts, Sampling
 
 llama_cpp = pytest.importorskip("llama_cpp")
@@ -57,15 +57,6 @@ def plan_of(path: Path = GGUF, held: str = "none", **asked: Any) -> Plan:
     plan = testing.plan_for(GGUF, "llama_cpp", **{"threads": 1, **asked})
     model = replace(plan.model, path=str(path), digest="0" * 64, quantization=held)
     return replace(plan, model=model)
-
-
-@contextmanager
-def loaded(backend: Backend, plan: Plan) -> Iterator[Engine]:
-    backend.prepare(plan)
-    backend.convert(plan)
-    engine = backend.load(plan)
-    yield engine
-    engine.close()
 
 
 def facts_of(backend: Backend, plan: Plan) -> Facts:

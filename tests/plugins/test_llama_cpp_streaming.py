@@ -3,8 +3,7 @@
 import importlib
 import mmap
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from infra.errors import Failed, Refused
 from infra.plan import Experts, Plan
 from infra.plugins import registry
 from infra.protocols import Backend, Engine
+from infra.testing import loaded
 from infra.types import Sampling
 from random_gguf import EXPERT, EXPERTS, LAYERS
 
@@ -47,16 +47,6 @@ def plan_of(path: Path, residency: str | None, k: int | None = None, **experts: 
     plan = testing.plan_for(GGUF, "llama_cpp", threads=1, repack=False, context=256, batch=8)
     model = replace(plan.model, path=str(path))
     return replace(plan, model=model, experts=given, experts_active=k)
-
-
-@contextmanager
-def loaded(backend: Backend, plan: Plan) -> Iterator[Engine]:
-    backend.prepare(plan)
-    engine = backend.load(plan)
-    try:
-        yield engine
-    finally:
-        engine.close()
 
 
 @pytest.fixture(scope="module")
