@@ -74,8 +74,10 @@ def loaded(backend: Backend, plan: Plan) -> Iterator[Engine]:
     backend.prepare(plan)
     backend.convert(plan)
     engine = backend.load(plan)
-    yield engine
-    engine.close()
+    try:
+        yield engine
+    finally:
+        engine.close()
 
 
 def take(engine: Engine, ids: Sequence[int], count: int, **sampling: Any) -> list[Token]:
