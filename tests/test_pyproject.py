@@ -15,7 +15,7 @@ ROOT = bundled("conf").parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 #: modules of src/ that need an extra at once, and are imported only where it is there
-LATE = {"matcher.py"}
+LATE = {"grammars.py", "guide.py", "matcher.py"}
 #: a plugin's folder -> extras that its modules may import
 PLUGINS = {
     "transformers": {"transformers"},
@@ -65,11 +65,15 @@ def imports(tree: ast.AST, at_once: bool = False) -> Iterator[str]:
             yield from imports(node, at_once)
 
 
+#: of each importable name; asked once, as it reads all that is installed
+distributions = cache(packages_distributions)
+
+
 def undeclared(file: Path, allowed: frozenset[str], at_once: bool = False) -> set[str]:
     names = set(imports(ast.parse(file.read_text()), at_once)) - OWN - set(sys.stdlib_module_names)
     if file.parent.name == "tiny_moe":  # its scripts import one another
         names -= {each.stem for each in file.parent.glob("*.py")}
-    known = packages_distributions()
+    known = distributions()
     return {name for name in names if allowed.isdisjoint(map(canonical, known.get(name, [name])))}
 
 
