@@ -19,6 +19,9 @@ from infra.types import CallRules, Json, ToolSchema
 SPACE = r"/[ \n]{0,2}/"
 #: white space inside JSON, which would otherwise have no longest sentence
 JSON_SPACE = r"[ \n]?"
+#: where a schema keeps what its parts refer to
+DEFINITIONS = ("$defs", "definitions")
+NO_SCHEMA: Mapping[str, Json] = {}
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,15 @@ def literal(text: str, special: Mapping[str, int]) -> str:
     return " ".join(said)
 
 
-def json_of(schema: Mapping[str, Json]) -> str:
-    """JSON that ``schema`` admits, in Lark."""
-    return f"%json {json.dumps({**schema, 'x-guidance': {'whitespace_pattern': JSON_SPACE}})}"
+def json_of(schema: Mapping[str, Json], root: Mapping[str, Json] = NO_SCHEMA) -> str:
+    """JSON that ``schema`` admits, in Lark.
+
+    Args:
+        root: the schema that it is a part of, which has the definitions that it may refer to.
+    """
+    definitions = {key: root[key] for key in DEFINITIONS if key in root}
+    told = {**definitions, **schema, "x-guidance": {"whitespace_pattern": JSON_SPACE}}
+    return f"%json {json.dumps(told)}"
 
 
 def schemas(tools: Iterable[ToolSchema]) -> dict[str, dict[str, Any]]:
@@ -87,14 +96,24 @@ def schemas(tools: Iterable[ToolSchema]) -> dict[str, dict[str, Any]]:
 
 
 def _closed(value: Json) -> Json:
-    """Objects that declare properties admit no others, unless their schema says so."""
+    """Objects that declare properties admit no others but required ones, unless they say so."""
     if isinstance(value, list):
         return [_closed(item) for item in value]
     if not isinstance(value, dict):
         return value
     inner = {key: _closed(item) for key, item in value.items()}
-    declares = isinstance(value.get("properties"), dict)
-    return {"type": "object", "additionalProperties": False, **inner} if declares else inner
+    declared = inner.get("properties")
+    if not isinstance(declared, dict):
+        return inner
+    undeclared: dict[str, Json] = {
+        key: {} for key in value.get("required", ()) if key not in declared
+    }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        **inner,
+        "properties": declared | undeclared,
+    }
 
 
 def _thought(rules: CallRules) -> str:

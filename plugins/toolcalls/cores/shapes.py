@@ -8,15 +8,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from infra.errors import Refused
 from infra.types import Json
 
 from .arguments import json_types
 from .grammar import Schemas, Shape, Special, json_of, literal
 from .json_tag import JsonTag
 from .tagged import Tagged
+from .text_value import TextValue
 
-#: the longest value of an argument written as text, where its schema names no ``maxLength``
-LONGEST = 4096
+#: names of arguments that can be written before ``=``
+PYTHON_KEY = re.compile(r"[\w.\-]+")
 
 
 def tagged_json(form: JsonTag, schemas: Schemas, special: Special) -> Shape:
@@ -64,7 +66,8 @@ def tagged_text(form: Tagged, schemas: Schemas, special: Special) -> Shape:
         for place, (key, value) in enumerate(schema["properties"].items()):
             head = literal(f"{form.parameters[0]}{key}{form.tag_end}{break_}", special)
             tail = f"{break_}{form.parameter_closers[0]}{break_}"
-            body = _text_value(f"value_{number}_{place}", value, tail, rules)
+            text = TextValue(f"VALUE_{number}_{place}", tail, form.parameters[0])
+            body = text.grammar(value, schema, rules)
             parts.append(f"{head} {body}" if key in required else f"({head} {body})?")
         calls[name] = " ".join([*parts, closer])
     return Shape(
@@ -110,19 +113,6 @@ def _objects(form: JsonTag, schemas: Schemas) -> dict[str, str]:
     }
 
 
-def _text_value(rule: str, schema: Mapping[str, Json], tail: str, rules: list[str]) -> str:
-    """A value and the tag behind it; text goes up to the tag, everything else is JSON."""
-    end = json.dumps(tail)
-    if json_types(schema) != ["string"]:
-        return f"{json_of(schema)} {end}"
-    chosen = schema.get("enum") or [schema[key] for key in ("const",) if key in schema]
-    if chosen:
-        return f"({' | '.join(json.dumps(each, ensure_ascii=False) for each in chosen)}) {end}"
-    least, most = schema.get("minLength", 0), schema.get("maxLength", LONGEST)
-    rules.append(f"{rule}[lazy]: /(.|\\n){{{least},{most}}}/ {end}")
-    return rule
-
-
 def _python_call(rule: str, name: str, schema: Mapping[str, Any], rules: list[str]) -> str:
     """``name(key=value, ...)``. Which commas there are depends on which optional ones are given, so
     there is a rule for what may follow each argument."""
@@ -132,7 +122,9 @@ def _python_call(rule: str, name: str, schema: Mapping[str, Any], rules: list[st
     tail = ""
     for place in reversed(range(len(properties))):
         key, value = properties[place]
-        said = f"{json.dumps(f'{key}=')} {_python_value(value)}"
+        if not PYTHON_KEY.fullmatch(key):
+            raise Refused(f"constraint=tools: pythonic calls cannot name the argument {key!r}.")
+        said = f"{json.dumps(f'{key}=')} {_python_value(value, schema)}"
         rules.append(f"{rule}_{place}: {said} {tail}")
         follows = f'"," WS {rule}_{place}'
         tail = f"({follows})" if key in required else f"({follows} | {tail or chr(34) * 2})"
@@ -143,12 +135,12 @@ def _python_call(rule: str, name: str, schema: Mapping[str, Any], rules: list[st
     return f'{json.dumps(f"{name}(")} ({" | ".join(starts)}) ")"'
 
 
-def _python_value(schema: Mapping[str, Json]) -> str:
+def _python_value(schema: Mapping[str, Json], root: Mapping[str, Json]) -> str:
     constants = {"boolean": '"True" | "False"', "null": '"None"'}
     types = json_types(schema)
     if types and all(each in constants for each in types):
         return f"({' | '.join(constants[each] for each in types)})"
-    return json_of(schema)
+    return json_of(schema, root)
 
 
 def _any_of(texts: tuple[str, ...]) -> str:

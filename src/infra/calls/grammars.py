@@ -37,5 +37,5 @@ def check(constraint: Constraint, file: str) -> None:
 
 
 def one_line(message: str) -> str:
-    """What llguidance says, without its line breaks and its full stop."""
-    return " ".join(message.split()).rstrip(".")
+    """What llguidance says, without its full stop and the lines of the grammar that it shows."""
+    return message.strip().partition("\n")[0].rstrip(". ")

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
+from infra.errors import Refused
 from infra.plugins import bundled, registry
 from infra.types import CallRules
 
@@ -49,8 +50,8 @@ PARSERS = {
 FAMILIES = {"hermes", "llama3_json", "mistral", "qwen3_coder", "pythonic"}
 
 
-def matcher(parser: str, **rules: Any) -> LLMatcher:
-    grammar = PARSERS[parser].grammar(TOOLS, CallRules(**{"special": SPECIAL, **rules}))
+def matcher(parser: str, tools: list[Any] = TOOLS, **rules: Any) -> LLMatcher:
+    grammar = PARSERS[parser].grammar(tools, CallRules(**{"special": SPECIAL, **rules}))
     assert grammar
     broken, messages = LLMatcher.validate_grammar_with_warnings(grammar, TOKENIZER)
     assert (broken, messages) == (False, [])
@@ -91,6 +92,67 @@ def test_random_tokens_make_one_valid_call(parser: str) -> None:
         (call,) = reply.calls
         assert (reply.content, reply.problems) == ("", ()), text
         jsonschema.validate(call.arguments, {**SCHEMAS[call.name], "additionalProperties": False})
+
+
+TEXT = {"type": "string", "maxLength": 6}
+#: what the schemas of arguments are made of -> one
+NASTY: dict[str, dict[str, Any]] = {
+    "reference": {"$ref": "#/$defs/text"},
+    "reference to an object": {"$ref": "#/$defs/point"},
+    "text or nothing": {"anyOf": [TEXT, {"type": "null"}]},
+    "several types": {"type": ["string", "null", "boolean"], "maxLength": 4},
+    "text or number": {"anyOf": [TEXT, {"type": "integer", "minimum": 0, "maximum": 9}]},
+    "text or object": {"anyOf": [TEXT, {"$ref": "#/$defs/point"}]},
+    "pattern": {"type": "string", "pattern": "^[0-9]{2}/[a-c]$"},
+    "pattern inside": {"type": "string", "pattern": "[0-9]{2}", "maxLength": 5},
+    "mixed choice": {"enum": [1, "1", True, None, "it's", 'say "hi"', "a\nb", " ü "]},
+    "choice of texts": {"type": "string", "enum": ["1", "null", "it's", 'say "hi"', "a\nb", " ü "]},
+}
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("name", NASTY)
+def test_random_tokens_fit_nasty_schemas(parser: str, name: str) -> None:
+    point = {"type": "object", "properties": {"x": {"$ref": "#/$defs/text"}}, "required": ["x"]}
+    schema = {
+        "type": "object",
+        "properties": {"a": NASTY[name], "b": {"type": "boolean"}},
+        "required": ["a"],
+        "$defs": {"point": point, "text": TEXT},
+    }
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    for seed in range(8):
+        text = babble(matcher(parser, tools, choice="required"), seed)
+        (call,) = PARSERS[parser].parse(text, tools).calls
+        jsonschema.validate(call.arguments, {**schema, "additionalProperties": False})
+
+
+def test_a_required_argument_that_is_not_declared_is_given() -> None:
+    schema = {"type": "object", "properties": {}, "required": ["a"]}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    for parser, said in {
+        "pythonic": "[f({})]",
+        "hermes": '<tool_call>\n{{"name": "f", "arguments": {{{}}}}}\n</tool_call>',
+        "qwen3_coder": "<tool_call>\n<function=f>\n{}</function>\n</tool_call>",
+    }.items():
+        given = {"pythonic": "a=1", "hermes": '"a": 1'}.get(
+            parser, "<parameter=a>\n1\n</parameter>\n"
+        )
+        for argument, allowed in (given, True), ("", False):
+            ids = TOKENIZER.greedy_tokenize(said.format(argument))
+            held = matcher(parser, tools, choice="required")
+            assert (held.try_consume_tokens(ids) == len(ids)) is allowed
+
+
+def test_what_cannot_be_written_is_refused() -> None:
+    def grammar(parser: str, key: str, schema: dict[str, Any]) -> None:
+        tool = {"name": "f", "parameters": {"type": "object", "properties": {key: schema}}}
+        PARSERS[parser].grammar([{"type": "function", "function": tool}], CallRules())
+
+    with pytest.raises(Refused, match=r"text cannot be held to the keyword 'not'\.$"):
+        grammar("qwen3_coder", "a", {"type": "string", "not": {"const": "b"}})
+    with pytest.raises(Refused, match=r"cannot name the argument 'a b'\.$"):
+        grammar("pythonic", "a b", {"type": "string"})
 
 
 @pytest.mark.parametrize("parser", PARSERS)
