@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from infra import experiment, tracking
+from infra import experiment, runs, tracking
 from infra.conditions.cooldown import Cooldown
 from infra.configuration.schema import Config
 from infra.errors import Refused
@@ -21,6 +21,8 @@ from infra.sweeps.cells import REFUSED, RUN, Cell
 from infra.sweeps.progress import Progress
 from infra.types import Json
 
+#: seconds that a finished run waits at most until it is published with others
+PATIENCE = 60.0
 #: what a launcher does with the overrides of all runs
 Launch = Callable[[list[list[str]]], Any]
 
@@ -88,10 +90,12 @@ class Sweep:
         here, data = session(), self.data()
         sweeps.write(self.folder, data)
         here.progress = Progress(self.cells, self.waiting, here.console)
+        here.outbox = tracking.Outbox(
+            PATIENCE, lambda *_: tracking.open_sweep(self.folder, data, self.tracking)
+        )
         with Interrupts() as interrupts:
             try:
                 with interrupts.allowed():
-                    here.console.warn(tracking.open_sweep(self.folder, data, self.tracking))
                     self.refuse()
                     if self.launch:
                         self.run_elsewhere(self.launch)
@@ -121,6 +125,7 @@ class Sweep:
         """As the launcher does it; rows appear as their records do."""
         here = session()
         assert here.progress
+        here.console.warn(here.outbox.meanwhile(self.tracking, runs.root()))
         with workers.followed(self.folder.name, here.progress, here.console):
             launch([self.overrides(cell) for cell in self.waiting])
 
@@ -131,6 +136,7 @@ class Sweep:
         if here.progress:
             here.progress.close()
         here.progress = None
+        here.console.warn(here.outbox.meanwhile(self.tracking, runs.root()))
         if closing.close(self.folder, here.console) != "FINISHED":
             here.fail(1)
         here.console.out.print(str(self.folder / sweeps.SWEEP), soft_wrap=True)
@@ -162,4 +168,4 @@ class Sweep:
         here = session()
         for cell in planning.unrecorded(self.cells):
             plan = replace(cell.plan, sweep=self.folder.name)
-            experiment.refuse(plan, str(cell.cause), here.console)
+            experiment.refuse(plan, str(cell.cause), here.console, here.outbox)
