@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from conftest import Begin, Done, ended
 from infra.plan import Tracking
 from infra.tracking import mlflow_store
@@ -67,12 +69,15 @@ def test_a_tried_attempt_is_published_as_well(begin: Begin, home: Path) -> None:
     assert sorted(statuses) == ["FAILED", "FINISHED", "FINISHED", "FINISHED"]
 
 
-def test_ctrl_c_while_mlflow_is_imported_spoils_nothing(begin: Begin, home: Path) -> None:
+@pytest.mark.parametrize("path", ["runs/sweeps/*/sweep.json", "runs/*/plan.yaml"])
+def test_ctrl_c_at_the_start_spoils_no_import(begin: Begin, home: Path, path: str) -> None:
     process = begin(*TROUBLED, TROUBLE="hang:import:3")
-    until(lambda: next(home.glob("runs/*/journal"), None))
+    until(lambda: next(home.glob(path), None))
     process.send_signal(signal.SIGINT)
     done = ended(process)
-    assert (done.code, "was not published" in done.err) == (130, False), done.err
+    assert (done.code, "ublished" in done.err, "report" in done.err) == (130, False, False), (
+        done.err
+    )
     [parent], _ = published(home)
     assert parent.info.status == "KILLED"
 

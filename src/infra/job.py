@@ -167,7 +167,8 @@ def _attempted(plan: Plan, prompts: list[Prompt], retries: int, remarks: list[st
         again = f"attempt {attempt + 2} of {retries + 1}"
         remarks.append(f"{again}, after {outcome.path.parent.name}: {outcome.record.cause}")
         here.console.say(f"infra: {outcome.record.cause}; {again} in {pause:g} s")
-        time.sleep(pause)
+        with Interrupts() as interrupts, interrupts.allowed():
+            time.sleep(pause)
     return outcome
 
 

@@ -47,12 +47,17 @@ def publish(folder: Path, store: Tracking) -> str | None:
     data = sweeps.read(folder)
     if not data["ended"] or store.kind == "none":
         return None
+    unsaid = _reported(folder)
+    return tracking.close_sweep(folder, data, best(of_sweep(folder)), store) or unsaid
+
+
+def _reported(folder: Path) -> str | None:
     if report.available() and not (folder / report.REPORT).exists():
         try:
             report.write(folder)
         except Exception as error:  # a picture is not worth a sweep
             return f"No report could be made of {folder}: {error!r}."
-    return tracking.close_sweep(folder, data, best(of_sweep(folder)), store)
+    return None
 
 
 def recover(console: Console) -> None:

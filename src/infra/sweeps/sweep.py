@@ -95,12 +95,13 @@ class Sweep:
         )
         with Interrupts() as interrupts:
             try:
-                with interrupts.allowed():
-                    self.refuse()
-                    if self.launch:
+                self.refuse()
+                if self.launch:
+                    here.console.warn(here.outbox.meanwhile(self.tracking, runs.root()))
+                    with interrupts.allowed():
                         self.run_elsewhere(self.launch)
-                    else:
-                        self.run_here()
+                else:
+                    self.run_here(interrupts)
             except KeyboardInterrupt:
                 typed = shlex.join(["python", "-m", "infra", *here.arguments])
                 here.console.say(f"infra: to go on where this stopped: {typed}")
@@ -108,13 +109,15 @@ class Sweep:
             finally:
                 self.close()
 
-    def run_here(self) -> None:
+    def run_here(self, interrupts: Interrupts) -> None:
         """One after the other, as they were planned.
 
         Raises:
             KeyboardInterrupt: somebody asked to stop.
         """
         for cell in self.waiting:
+            with interrupts.allowed():
+                pass  # only here and where a run allows it: half an import spoils what comes after
             plan = replace(cell.plan, sweep=self.folder.name, cell=cell.identity)
             outcome = carried_out(plan, cell.prompts, self.config, broken_plugins())
             show(outcome)
@@ -125,7 +128,6 @@ class Sweep:
         """As the launcher does it; rows appear as their records do."""
         here = session()
         assert here.progress
-        here.console.warn(here.outbox.meanwhile(self.tracking, runs.root()))
         with workers.followed(self.folder.name, here.progress, here.console):
             launch([self.overrides(cell) for cell in self.waiting])
 
