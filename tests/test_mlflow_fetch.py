@@ -25,7 +25,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     alone = finished()
     swept = replace(alone, plan={**alone.plan, "sweep": "s"}, started=alone.started + 1)
     for name, each in (("a", alone), ("b", swept)):
-        assert tracking.publish(each, folder_of(each, root, name), LOCAL) is None
+        assert tracking.publish([folder_of(each, root, name)], LOCAL) is None
     return mlflow_store.open_store(LOCAL, root)
 
 

@@ -37,7 +37,7 @@ def test_a_sweep_loads_once_and_says_so(infra: Infra, home: Path) -> None:
     assert all("load" not in [stage["name"] for stage in each["stages"]] for each in others)
     assert sweep(done)["status"] == "FINISHED"
     assert sweep(done)["axes"] == ["sampling.max_tokens"]
-    assert "3 runs: 3 to do, 1 loads" in done.err
+    assert "3 runs: 3 to do, 1 load" in done.err
 
 
 def name(home: Path) -> str:
@@ -60,7 +60,7 @@ def test_isolation_none_runs_in_this_process(infra: Infra) -> None:
 def test_the_same_command_runs_only_what_is_missing(infra: Infra, home: Path) -> None:
     infra(*ECHO, "-m", "sampling.max_tokens=3,4")
     done = infra(*ECHO, "-m", AXIS)
-    assert "3 runs: 1 to do, 1 loads, 2 done before" in done.err
+    assert "3 runs: 1 to do, 1 load, 2 done before" in done.err
     assert "3 runs: 3 finished (2 of them before)." in done.err
     assert len(records(home)) == 3
     again = infra(*ECHO, "-m", AXIS)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from conftest import Begin, Done, ended
 from infra.plan import Tracking
 from infra.tracking import mlflow_store
@@ -39,6 +41,47 @@ def test_a_sweep_is_a_parent_with_children(infra: Infra, home: Path) -> None:
     assert "sweep.json" in files
 
 
+def test_runs_that_wait_for_each_other_go_with_the_next_engine_or_at_the_end(
+    infra: Infra, home: Path
+) -> None:
+    command = (
+        "-m",
+        "backend=echo",
+        "prompts.limit=2",
+        "sampling.max_tokens=3,4",
+        "load.context=64,65",
+    )
+    assert infra(*command).code == 0
+    _, children = published(home)
+    assert [run.info.status for run in children] == ["FINISHED"] * 4
+    marks = {path: path.stat().st_mtime for path in home.glob("runs/*/published.json")}
+    early, late = sorted(marks.values())[:2], sorted(marks.values())[2:]
+    ends = sorted(path.stat().st_mtime for path in home.glob("runs/*/record.json"))
+    assert ends[1] < early[0] <= early[1] < ends[2]
+    assert ends[3] < late[0]
+
+
+def test_a_tried_attempt_is_published_as_well(begin: Begin, home: Path) -> None:
+    done = ended(begin(*TROUBLED, "retries=1", TROUBLE="once:generate:4"))
+    assert done.code == 0, done.err
+    _, children = published(home)
+    statuses = [run.info.status for run in children]
+    assert sorted(statuses) == ["FAILED", "FINISHED", "FINISHED", "FINISHED"]
+
+
+@pytest.mark.parametrize("path", ["runs/sweeps/*/sweep.json", "runs/*/plan.yaml"])
+def test_ctrl_c_at_the_start_spoils_no_import(begin: Begin, home: Path, path: str) -> None:
+    process = begin(*TROUBLED, TROUBLE="hang:import:3")
+    until(lambda: next(home.glob(path), None))
+    process.send_signal(signal.SIGINT)
+    done = ended(process)
+    assert (done.code, "ublished" in done.err, "report" in done.err) == (130, False, False), (
+        done.err
+    )
+    [parent], _ = published(home)
+    assert parent.info.status == "KILLED"
+
+
 def test_ctrl_c_closes_parent_and_child(begin: Begin, home: Path) -> None:
     process = begin(*TROUBLED, TROUBLE="hang:generate:4")
     until(lambda: len(list(home.glob("runs/*/journal"))) == 2 or None)
@@ -54,8 +97,8 @@ def test_sync_closes_the_parent_of_a_killed_sweep(begin: Begin, infra: Infra, ho
     until(lambda: len(list(home.glob("runs/*/journal"))) == 2 or None)
     process.kill()
     process.communicate()
-    [parent], [child] = published(home)
-    assert (parent.info.status, child.info.status) == ("RUNNING", "FINISHED")
+    [parent], children = published(home)
+    assert (parent.info.status, children) == ("RUNNING", [])  # they were to go together
     assert infra("sync").code == 0
     [parent], children = published(home)
     assert (parent.info.status, len(children)) == ("KILLED", 2)

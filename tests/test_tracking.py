@@ -122,7 +122,7 @@ def published(root: Path) -> "tuple[Record, Path, MlflowClient, Run]":
     """A record of 25 prompts, its folder, and the run that MLflow has of it."""
     record = finished(prompts=25)
     folder = folder_of(record, root, "a")
-    assert tracking.publish(record, folder, LOCAL) is None
+    assert tracking.publish([folder], LOCAL) is None
     client = client_of(root)
     (run,) = runs_of(client, "a")
     return record, folder, client, run
@@ -156,7 +156,7 @@ def test_none_publishes_nothing(tmp_path: Path) -> None:
     folder = folder_of(finished(), tmp_path, "a")
     before = set(tmp_path.rglob("*"))
     assert tracking.prepare(Tracking(), tmp_path) is None
-    assert tracking.publish(finished(), folder, Tracking()) is None
+    assert tracking.publish([folder], Tracking()) is None
     assert set(tmp_path.rglob("*")) == before
 
 
@@ -285,13 +285,13 @@ def test_rounds_of_a_prompt_are_an_agent_with_its_tools() -> None:
 
 
 def test_publishing_twice_makes_one_run(published: Any) -> None:
-    record, folder, client, run = published
+    _, folder, client, run = published
     mark = (folder / tracking.MARK).read_text()
     assert json.loads(mark)["run_id"] == run.info.run_id
-    assert tracking.publish(record, folder, LOCAL) is None
+    assert tracking.publish([folder], LOCAL) is None
     assert (folder / tracking.MARK).read_text() == mark
     (folder / tracking.MARK).unlink()
-    assert tracking.publish(record, folder, LOCAL) is None
+    assert tracking.publish([folder], LOCAL) is None
     assert [r.info.run_id for r in runs_of(client, "a")] == [run.info.run_id]
 
 
@@ -304,7 +304,7 @@ def test_a_half_published_run_is_replaced(root: Path) -> None:
     half = client.create_run(
         experiment.experiment_id, round(record.started * 1000), {"folder": "half"}
     )
-    assert tracking.publish(record, folder, LOCAL) is None
+    assert tracking.publish([folder], LOCAL) is None
     (run,) = runs_of(client, "half")
     assert run.info.run_id != half.info.run_id
     assert run.info.status == "FINISHED"
@@ -317,7 +317,7 @@ def test_a_run_that_ended_badly_keeps_its_cause(root: Path, status: Any) -> None
         status=status, cause="SIGKILL in stage generate", facts=None, stages=(), metrics={},
         generations=(generation(0), cut), samples=(),
     )  # fmt: skip
-    assert tracking.publish(record, folder_of(record, root, status), LOCAL) is None
+    assert tracking.publish([folder_of(record, root, status)], LOCAL) is None
     (run,) = runs_of(client_of(root), status)
     assert run.info.status == status
     assert run.data.tags["cause"] == "SIGKILL in stage generate"
@@ -327,7 +327,7 @@ def test_a_run_that_ended_badly_keeps_its_cause(root: Path, status: Any) -> None
 def test_a_moved_database_is_a_warning(root: Path, tmp_path: Path) -> None:
     shutil.copyfile(root / "mlflow.db", tmp_path / "mlflow.db")
     folder = folder_of(finished(), tmp_path, "a")
-    warning = tracking.publish(finished(), folder, LOCAL)
+    warning = tracking.publish([folder], LOCAL)
     assert warning
     assert "it was moved" in warning
 
@@ -347,9 +347,9 @@ def test_sync_goes_on_after_a_record_that_cannot_be_read(root: Path) -> None:
 def test_a_corrupt_database_loses_nothing(tmp_path: Path) -> None:
     assert tracking.prepare(LOCAL, tmp_path) is None
     before, after = (folder_of(finished(), tmp_path, name) for name in ("before", "after"))
-    assert tracking.publish(finished(), before, LOCAL) is None
+    assert tracking.publish([before], LOCAL) is None
     (tmp_path / "mlflow.db").write_bytes(b"no database at all" * 1000)
-    warning = tracking.publish(finished(), after, LOCAL)
+    warning = tracking.publish([after], LOCAL)
     assert warning
     assert "file is not a database" in warning
     assert "move it away" in warning
@@ -364,17 +364,17 @@ def test_a_corrupt_database_loses_nothing(tmp_path: Path) -> None:
 def test_a_store_in_use_is_a_warning(
     published: Any, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record, folder, _, _ = published
+    _, folder, _, _ = published
     monkeypatch.setattr(mlflow_store, "PATIENCE", 0.1)
     with mlflow_store.lock(root):
-        warnings = [tracking.prepare(LOCAL, root), tracking.publish(record, folder, LOCAL)]
+        warnings = [tracking.prepare(LOCAL, root), tracking.publish([folder], LOCAL)]
     assert all(warning and "could not be acquired" in warning for warning in warnings)
 
 
 FIRST_USE = """
 import os, sys
 from pathlib import Path
-from infra import record, tracking
+from infra import tracking
 from infra.plan import Tracking
 
 def alarm(event, arguments):
@@ -384,7 +384,7 @@ def alarm(event, arguments):
 sys.addaudithook(alarm)
 folder, local = Path(sys.argv[1]), Tracking("local")
 assert tracking.prepare(local, folder.parent) is None
-sys.exit(tracking.publish(record.read(folder), folder, local))
+sys.exit(tracking.publish([folder], local))
 """
 
 
@@ -435,7 +435,7 @@ def test_a_server_that_is_down_gets_the_run_later(page: Any, tmp_path: Path) -> 
     server = Tracking("server", url, "remote")
     record = finished()
     folder = folder_of(record, tmp_path, "late")
-    warning = tracking.publish(record, folder, server)
+    warning = tracking.publish([folder], server)
     assert warning
     assert url in warning
     assert "refused" in warning

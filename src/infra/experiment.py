@@ -40,9 +40,11 @@ def execute(
     prompts: list[Prompt],
     console: Console,
     hosts: Hosts,
+    outbox: tracking.Outbox,
+    *,
     remarks: tuple[str, ...] = (),
 ) -> Outcome:
-    """Run ``plan`` in a child, write its record, with ``remarks`` among its notes, and publish it.
+    """Run ``plan`` in a child, write its record, with ``remarks`` among its notes, for ``outbox``.
 
     Raises:
         Refused: there is too little memory, or the child found that the plan cannot run here, and
@@ -51,7 +53,7 @@ def execute(
     judged = _judged(plan, prompts, hosts)
     if judged.problem and plan.preflight == "refuse":
         if plan.sweep:
-            return refuse(plan, judged.problem, console, judged.estimate)
+            return refuse(plan, judged.problem, console, outbox, judged.estimate)
         raise Refused(judged.problem)
     console.warn(judged.problem)
     remarks = (*remarks, *filter(None, (judged.problem, _about_weights(plan))))
@@ -67,7 +69,7 @@ def execute(
             pagecache.prepare(plan)
         before, killed = counters.read(), oom.kills()
         with hosts.child(plan, folder, clock, state) as child:
-            status, cause = _follow(child, plan, console, interrupts)
+            status, cause = _follow(child, plan, console, interrupts, outbox)
         if state.refused and not plan.sweep:
             runs.remove(folder)
             raise Refused(state.refused)
@@ -83,7 +85,7 @@ def execute(
         )
         found = replace(found, notes=(*remarks, *found.notes))
         _learn(plan, found.stages)
-        return Outcome(*_kept(found, folder, plan, console), interrupts.came, crashed)
+        return Outcome(*_kept(found, folder, plan, console, outbox), interrupts.came, crashed)
 
 
 def _judged(plan: Plan, prompts: list[Prompt], hosts: Hosts) -> preflight.Verdict:
@@ -101,7 +103,11 @@ def _about_weights(plan: Plan) -> str | None:
 
 
 def refuse(
-    plan: Plan, sentence: str, console: Console, estimate: Mapping[str, Json] | None = None
+    plan: Plan,
+    sentence: str,
+    console: Console,
+    outbox: tracking.Outbox,
+    estimate: Mapping[str, Json] | None = None,
 ) -> Outcome:
     """The record of a run of a sweep that cannot be; nothing was loaded."""
     clock, started = Clock(), time.time()
@@ -110,17 +116,18 @@ def refuse(
             State([]), plan=to_json(plan), status="FAILED", cause=f"refused: {sentence}",
             started=started, machine=_machine(), estimate=estimate or {},
         )  # fmt: skip
-        return Outcome(*_kept(found, folder, plan, console), interrupts.came)
+        return Outcome(*_kept(found, folder, plan, console, outbox), interrupts.came)
 
 
 def _follow(
-    child: Child, plan: Plan, console: Console, interrupts: Interrupts
+    child: Child, plan: Plan, console: Console, interrupts: Interrupts, outbox: tracking.Outbox
 ) -> tuple[str, str | None]:
     """Status and cause of the run, once it is over."""
     state = child.state
+    if not child.reused:  # a signal waits: it would leave half of MLflow imported
+        console.warn(outbox.meanwhile(plan.tracking, runs.root()))
     try:
         with interrupts.allowed():
-            console.warn(tracking.prepare(plan.tracking, runs.root()))
             child.wait_ready(plan.timeout)
             child.go()
             with console.live(plan) as live:
@@ -153,14 +160,16 @@ def _lacking(child: Child, kills: int) -> str:
     return ": the system killed it for lack of memory" if kills > 0 else ""
 
 
-def _kept(found: Record, folder: Path, plan: Plan, console: Console) -> tuple[Record, Path]:
+def _kept(
+    found: Record, folder: Path, plan: Plan, console: Console, outbox: tracking.Outbox
+) -> tuple[Record, Path]:
     """Measure it, write it, tell plugins and MLflow; what fails after writing is a warning."""
     found = record.with_metrics(found, registry())
     path, problem = record.write(found, folder)
     console.warn(problem)
     for problem in registry().recorded(found, str(path)):
         console.warn(problem)
-    console.warn(tracking.publish(found, folder, plan.tracking))
+    console.warn(outbox.take(folder, plan.tracking))
     return found, path
 
 

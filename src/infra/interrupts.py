@@ -35,8 +35,9 @@ def held() -> Iterator[None]:
 class Interrupts:
     """``with Interrupts() as interrupts``: a signal is a KeyboardInterrupt inside
     ``interrupts.allowed()`` and waits elsewhere, so that no child is lost while it is started and
-    no record while it is written. What was ignored before (``nohup``) stays ignored. A second
-    Ctrl-C ends the program at once: what is not written yet is recovered from the journal."""
+    no record while it is written. What was ignored before (``nohup``) stays ignored. What came
+    to an outer one counts in an inner one. A second Ctrl-C ends the program at once: what is not
+    written yet is recovered from the journal."""
 
     presses = 0  #: of Ctrl-C, in this process
 
@@ -47,6 +48,8 @@ class Interrupts:
     def __enter__(self) -> Self:
         heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._take) for number in heeded}
+        outer = (getattr(each, "__self__", None) for each in self._before.values())
+        self.came = any(isinstance(each, Interrupts) and each.came for each in outer)
         return self
 
     def __exit__(self, *_: object) -> None:

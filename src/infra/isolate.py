@@ -134,6 +134,7 @@ class Child:
         self.samples = Samples()
         self.ended: int | None = None  #: exit code, once the process is gone
         self.died = False  #: whether it ended by itself
+        self.reused = False  #: whether its engine was loaded for another run
         self._reader = Reader(folder)
 
     def kill(self) -> None:
@@ -215,7 +216,9 @@ class Hosts:
     @contextlib.contextmanager
     def child(self, plan: Plan, folder: Path, clock: Clock, state: State) -> Iterator[Child]:
         """A child for one run; no process is left behind but one that is kept."""
+        reused = self.holds(plan)
         child = Child(self._process(plan, folder), folder, clock, state)
+        child.reused = reused
         try:
             yield child
         finally:

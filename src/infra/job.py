@@ -17,6 +17,7 @@ from infra.isolate import Hosts
 from infra.plan import Plan
 from infra.plugins import registry
 from infra.sweeps import closing
+from infra.tracking import Outbox
 from infra.types import Prompt, Record
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Session:
     """What the runs of one process share."""
 
     def __init__(self) -> None:
-        self.console, self.hosts = Console(), Hosts()
+        self.console, self.hosts, self.outbox = Console(), Hosts(), Outbox()
         self.console.out.needed = False  # all is in the record
         self.code = 0
         self.arguments: list[str] = []  #: as they were typed
@@ -126,7 +127,8 @@ def _planned(config: Config, remarks: list[str]) -> Outcome:
     except Refused as error:
         if not config.sweep:
             raise
-        return experiment.refuse(planning.sketch(config), str(error), session().console)
+        here = session()
+        return experiment.refuse(planning.sketch(config), str(error), here.console, here.outbox)
     return carried_out(plan, prompts, config, remarks)
 
 
@@ -156,14 +158,17 @@ def _attempted(plan: Plan, prompts: list[Prompt], retries: int, remarks: list[st
     """The last attempt; each one leaves a record."""
     here = session()
     for attempt in range(retries + 1):
-        outcome = experiment.execute(plan, prompts, here.console, here.hosts, tuple(remarks))
+        outcome = experiment.execute(
+            plan, prompts, here.console, here.hosts, here.outbox, remarks=tuple(remarks)
+        )
         if not outcome.crashed or outcome.interrupted or attempt == retries:
             break
         pause = BACK_OFF * 2**attempt
         again = f"attempt {attempt + 2} of {retries + 1}"
         remarks.append(f"{again}, after {outcome.path.parent.name}: {outcome.record.cause}")
         here.console.say(f"infra: {outcome.record.cause}; {again} in {pause:g} s")
-        time.sleep(pause)
+        with Interrupts() as interrupts, interrupts.allowed():
+            time.sleep(pause)
     return outcome
 
 

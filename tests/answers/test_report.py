@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,11 +93,18 @@ def test_levels_that_lack_a_run_are_compared_where_both_have_one(source: Path) -
     assert "<b>no memory" not in html
 
 
-def test_nothing_finished_is_a_report_too(source: Path) -> None:
+@pytest.mark.parametrize(
+    "ended",
+    [
+        {"status": "FAILED", "cause": "refused: no", "metrics": {}, "facts": None},
+        {"status": "KILLED", "cause": "interrupted in stage import"},  # with a peak of memory
+    ],
+)
+def test_nothing_finished_is_a_report_too(source: Path, ended: dict[str, Any]) -> None:
     folder = sweep(source, AXES)
     for record in source.parent.glob("20300101-*/record.json"):
         data = json.loads(record.read_text())
-        data |= {"status": "FAILED", "cause": "refused: no", "metrics": {}, "facts": None}
+        data |= ended
         record.write_text(json.dumps(data))
     assert "No run was finished" in report.write(folder).read_text()
 

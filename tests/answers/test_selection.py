@@ -37,6 +37,14 @@ def test_filters_narrow_what_names_select(home: Path) -> None:
         select(["experts.activ=1"])
 
 
+@pytest.mark.parametrize("typed", ["0", "0.0", "0.7,0"])
+def test_a_number_is_found_however_it_is_typed(home: Path, typed: str) -> None:
+    [folder] = repeats(1)
+    assert json.loads((folder / RECORD).read_text())["plan"]["sampling"]["temperature"] == 0.0
+    assert names(select([f"sampling.temperature={typed}"])) == [folder.name]
+    assert select(["sampling.temperature=0.01"]) == []
+
+
 def test_a_sweep_keeps_its_own_runs_when_it_is_run_again(home: Path) -> None:
     first = repeats(3, sweep="s1")
     second = repeats(3, sweep="s2")

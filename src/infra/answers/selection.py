@@ -125,8 +125,20 @@ def _filtered(rows: list[Row], word: str) -> list[Row]:
     known = {axis for row in rows for axis in row.axes}
     if key not in known:
         raise Refused(f"No run has a key {key!r}. {nearest(key, known)}")
-    values = set(wanted.split(","))
-    return [row for row in rows if values & {str(row.axes.get(key)), _word(row.axes.get(key))}]
+    values = {_number(value) for value in wanted.split(",")}
+    return [row for row in rows if values & _spellings(row.axes.get(key))]
+
+
+def _spellings(value: Json) -> set[str | float]:
+    """What may be typed for a value: 0 is 0.0."""
+    return {_number(str(value)), _number(_word(value))}
+
+
+def _number(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _word(value: Json) -> str:

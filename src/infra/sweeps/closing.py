@@ -9,11 +9,12 @@ import filelock
 
 from infra import tracking
 from infra.answers import report
-from infra.answers.selection import Row, of_sweep
+from infra.answers.selection import Row, everything, of_sweep
 from infra.console import Console
 from infra.plan import Tracking
 from infra.sweeps import folder as sweeps
 from infra.sweeps.cells import DONE, DOUBLE, REFUSED
+from infra.sweeps.progress import counted
 from infra.types import Json
 
 
@@ -25,9 +26,15 @@ def close(folder: Path, console: Console) -> str:
         console.say(line)
     data |= outcome(data, of_sweep(folder))
     sweeps.write(folder, data)
+    console.warn(tracking.publish(_runs(folder), store))
     console.warn(publish(folder, store))
     console.say(sentence(data["counts"]))
     return str(data["status"])
+
+
+def _runs(folder: Path) -> list[Path]:
+    """The runs that a sweep asked for itself, also those that were tried again."""
+    return [row.folder for row in everything() if row.data["plan"].get("sweep") == folder.name]
 
 
 def publish(folder: Path, store: Tracking) -> str | None:
@@ -40,12 +47,17 @@ def publish(folder: Path, store: Tracking) -> str | None:
     data = sweeps.read(folder)
     if not data["ended"] or store.kind == "none":
         return None
+    unsaid = _reported(folder)
+    return tracking.close_sweep(folder, data, best(of_sweep(folder)), store) or unsaid
+
+
+def _reported(folder: Path) -> str | None:
     if report.available() and not (folder / report.REPORT).exists():
         try:
             report.write(folder)
         except Exception as error:  # a picture is not worth a sweep
             return f"No report could be made of {folder}: {error!r}."
-    return tracking.close_sweep(folder, data, best(of_sweep(folder)), store)
+    return None
 
 
 def recover(console: Console) -> None:
@@ -108,4 +120,4 @@ def sentence(counts: dict[str, int]) -> str:
         for word, number in counts.items()
         if number and word not in ("runs", "done_before")
     ]
-    return f"{counts['runs']} runs: {', '.join(parts) or 'none ended'}."
+    return f"{counted(counts['runs'], 'run')}: {', '.join(parts) or 'none ended'}."

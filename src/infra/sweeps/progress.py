@@ -22,6 +22,14 @@ MOST = 20
 BAR = 30
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    >>> counted(1, "run"), counted(0, "load")
+    ('1 run', '0 loads')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class Progress:
     """Says what will run, then a row for each run that has ended; itself a bar, for the time
     between."""
@@ -77,9 +85,9 @@ class Progress:
     def _plan(self, cells: Sequence[Cell]) -> None:
         states = [cell.state for cell in cells]
         say = self.console.say
-        parts = [f"{len(self.waiting)} to do, {loads(self.waiting)} loads"]
+        parts = [f"{len(self.waiting)} to do", counted(loads(self.waiting), "load")]
         parts += [f"{n} {state}" for state in (DONE, DOUBLE, REFUSED) if (n := states.count(state))]
-        say(f"{len(cells)} runs: {', '.join(parts)}")
+        say(f"{counted(len(cells), 'run')}: {', '.join(parts)}")
         for cell in cells:
             if cell.state == REFUSED:
                 say(f"  refused: {cell.name}: {cell.cause}")

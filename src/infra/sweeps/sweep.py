@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from infra import experiment, tracking
+from infra import experiment, runs, tracking
 from infra.conditions.cooldown import Cooldown
 from infra.configuration.schema import Config
 from infra.errors import Refused
@@ -21,6 +21,8 @@ from infra.sweeps.cells import REFUSED, RUN, Cell
 from infra.sweeps.progress import Progress
 from infra.types import Json
 
+#: seconds that a finished run waits at most until it is published with others
+PATIENCE = 60.0
 #: what a launcher does with the overrides of all runs
 Launch = Callable[[list[list[str]]], Any]
 
@@ -88,15 +90,18 @@ class Sweep:
         here, data = session(), self.data()
         sweeps.write(self.folder, data)
         here.progress = Progress(self.cells, self.waiting, here.console)
+        here.outbox = tracking.Outbox(
+            PATIENCE, lambda *_: tracking.open_sweep(self.folder, data, self.tracking)
+        )
         with Interrupts() as interrupts:
             try:
-                with interrupts.allowed():
-                    here.console.warn(tracking.open_sweep(self.folder, data, self.tracking))
-                    self.refuse()
-                    if self.launch:
+                self.refuse()
+                if self.launch:
+                    here.console.warn(here.outbox.meanwhile(self.tracking, runs.root()))
+                    with interrupts.allowed():
                         self.run_elsewhere(self.launch)
-                    else:
-                        self.run_here()
+                else:
+                    self.run_here(interrupts)
             except KeyboardInterrupt:
                 typed = shlex.join(["python", "-m", "infra", *here.arguments])
                 here.console.say(f"infra: to go on where this stopped: {typed}")
@@ -104,13 +109,15 @@ class Sweep:
             finally:
                 self.close()
 
-    def run_here(self) -> None:
+    def run_here(self, interrupts: Interrupts) -> None:
         """One after the other, as they were planned.
 
         Raises:
             KeyboardInterrupt: somebody asked to stop.
         """
         for cell in self.waiting:
+            with interrupts.allowed():
+                pass  # only here and where a run allows it: half an import spoils what comes after
             plan = replace(cell.plan, sweep=self.folder.name, cell=cell.identity)
             outcome = carried_out(plan, cell.prompts, self.config, broken_plugins())
             show(outcome)
@@ -131,6 +138,7 @@ class Sweep:
         if here.progress:
             here.progress.close()
         here.progress = None
+        here.console.warn(here.outbox.meanwhile(self.tracking, runs.root()))
         if closing.close(self.folder, here.console) != "FINISHED":
             here.fail(1)
         here.console.out.print(str(self.folder / sweeps.SWEEP), soft_wrap=True)
@@ -162,4 +170,4 @@ class Sweep:
         here = session()
         for cell in planning.unrecorded(self.cells):
             plan = replace(cell.plan, sweep=self.folder.name)
-            experiment.refuse(plan, str(cell.cause), here.console)
+            experiment.refuse(plan, str(cell.cause), here.console, here.outbox)

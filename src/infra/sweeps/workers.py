@@ -88,7 +88,7 @@ def recover(sweep: str, stopped: bool, console: Console) -> None:
         )
         if (folder / record.RECORD).exists():
             found = record.read(folder)
-            console.warn(tracking.publish(found, folder, Tracking(**found.plan["tracking"])))
+            console.warn(tracking.publish([folder], Tracking(**found.plan["tracking"])))
 
 
 def _is_of(folder: Path, sweep: str) -> bool:

@@ -2,6 +2,7 @@
 the record on disk is complete without it, and ``sync`` publishes later what is missing."""
 
 from infra.tracking.choice import KINDS, check
+from infra.tracking.outbox import Outbox
 from infra.tracking.page import ui_command
 from infra.tracking.publishing import FILES, MARK, prepare, publish
 from infra.tracking.sweeps import close_sweep, open_sweep
@@ -11,6 +12,7 @@ __all__ = [
     "FILES",
     "KINDS",
     "MARK",
+    "Outbox",
     "Problem",
     "check",
     "close_sweep",

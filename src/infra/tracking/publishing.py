@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra import record
@@ -47,25 +48,34 @@ def opened(tracking: Tracking, root: Path) -> Store:
         return mlflow_store.open_store(tracking, root)
 
 
-def publish(record: Record, folder: Path, tracking: Tracking) -> str | None:
-    """Send a finished run to MLflow and mark its folder; does nothing if that was done before.
+def publish(folders: Sequence[Path], tracking: Tracking) -> str | None:
+    """Send finished runs to MLflow, one after the other, and mark their folders; what is marked
+    already stays.
 
     Returns:
         A warning, or None.
     """
-    if tracking.kind == "none":
+    if tracking.kind == "none" or not folders:
         return None
+    sent = 0
     try:
-        with mlflow_store.lock(folder.parent):
-            store = mlflow_store.open_store(tracking, folder.parent)
-            if not is_published(folder, store):
-                _publish(record, folder, store)
+        with mlflow_store.lock(folders[0].parent):
+            store = mlflow_store.open_store(tracking, folders[0].parent)
+            for folder in folders:
+                if not is_published(folder, store):
+                    _publish(record.read(folder), folder, store)
+                sent += 1
     except Exception as error:  # MLflow raises what its many parts raise
-        return (
-            f"The run was not published to {place(tracking)}: {sentence(error)}. "
-            f"It is safe in {folder}; `infra sync` publishes it later."
-        )
+        return _unsent(folders[sent:], f"published to {place(tracking)}: {sentence(error)}.")
     return None
+
+
+def _unsent(folders: Sequence[Path], told: str) -> str:
+    later = "`infra sync` publishes"
+    if len(folders) == 1:
+        return f"The run was not {told} It is safe in {folders[0]}; {later} it later."
+    where = folders[0].parent
+    return f"{len(folders)} runs were not {told} They are safe in {where}; {later} them later."
 
 
 def is_published(folder: Path, store: Store) -> bool:

@@ -41,10 +41,10 @@ def sync(root: Path, tracking: Tracking) -> Iterator[str]:
 
 def _catch_up(folder: Path, tracking: Tracking) -> str:
     try:
-        found = record.read(folder)
+        record.read(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return Problem(f"{folder.name}: its record cannot be read ({sentence(error)}).")
-    problem = publish(found, folder, tracking)
+    problem = publish([folder], tracking)
     return Problem(problem) if problem else f"{folder.name}: published."
 
 

@@ -31,7 +31,7 @@ def rendered(study: Study) -> str:
 
 def contents(study: Study) -> dict[str, Any]:
     """The template's variables."""
-    metrics = pareto.usual(study.kinds)
+    metrics = pareto.usual(study.kinds) if study.combinations else ()  # killed runs have some
     stars = pareto.marked(study.rows, metrics)
     shown = tables.measured(study.kinds, ())
     main = [e for axis in study.axes for m in metrics for e in effects.main(study, axis, m)]
