@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from infra.errors import Failed
-from infra.interrupts import held
 from infra.plan import Tracking
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ def import_mlflow() -> None:
     """Import MLflow, telemetry off, its log lines silenced: what goes wrong is said once, by us."""
     os.environ.update(ENVIRONMENT)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    with held():  # half of it cannot be imported again
-        import mlflow  # noqa: F401, PLC0415  # costs a second, so not before it is needed
+    import mlflow  # noqa: F401, PLC0415  # costs a second, so not before it is needed
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
