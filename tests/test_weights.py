@@ -121,7 +121,7 @@ def test_the_digest_follows_the_file(tmp_path: Path) -> None:
     folder = made.checkpoint(tmp_path)
     before = resolve(folder).digest
     assert resolve(folder).digest == before
-    (folder / "tokenizer.json").write_text("[]")
+    (folder / "tokenizer.json").write_text("{ }")
     assert resolve(folder).digest != before
 
 
@@ -305,9 +305,10 @@ def test_a_checkpoint_without_config_is_refused(tmp_path: Path) -> None:
     assert f"{tmp_path} has no config.json" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["config.json", *weights.OBJECTS])
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "[" * 100_000, "\udcff"])
-def test_a_broken_config_is_refused(tmp_path: Path, text: str) -> None:
-    config = made.checkpoint(tmp_path) / "config.json"
+def test_a_broken_config_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    config = made.checkpoint(tmp_path) / name
     config.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert str(config) in refusal(tmp_path)
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: what is noted on runs that another sweeper than ours asks for
 UNPLANNED = "hydra/sweeper={} asked for this run: order, reuse and resuming are off"
+#: why a run or a sweep, neither of which is a search, is refused
+UNSOUGHT = "objectives= is for a search: add -m hydra/sweeper=optuna, or leave it out."
 #: seconds before a second attempt; doubled before each further one
 BACK_OFF = 1.0
 
@@ -113,6 +115,8 @@ def _run(composed: "DictConfig") -> tuple[Outcome, list[str]]:
     compose.check_hydra(hydra)
     config = compose.typed(composed)
     session().console.quiet = bool(config.sweep) and not session().progress
+    if config.objectives and hydra.mode == RunMode.RUN:
+        raise Refused(UNSOUGHT)
     if hydra.mode == RunMode.MULTIRUN and not config.sweep:
         config.isolation = "fresh"
         remarks.append(UNPLANNED.format(hydra.runtime.choices["hydra/sweeper"]))

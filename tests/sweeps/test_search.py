@@ -89,6 +89,15 @@ def test_what_cannot_be_sought_is_refused(objectives: list[str], word: str) -> N
         search.opened(SPACE, objectives, seed=0)
 
 
+@pytest.mark.parametrize("arguments", [("warmup=0",), ("-m", "warmup=0,1")])
+def test_objectives_without_a_search_are_refused(
+    infra: Callable[..., Done], arguments: tuple[str, ...]
+) -> None:
+    done = infra(*arguments, "backend=echo", "tracking=none", "objectives=[decode_tps]")
+    assert done.code == 2
+    assert "objectives= is for a search" in done.err
+
+
 def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "versions", lambda names: {})
     with pytest.raises(Refused, match=r"infra\[optuna\]"):

@@ -12,7 +12,7 @@ from infra.conditions.cooldown import Cooldown
 from infra.configuration.schema import Config
 from infra.errors import Refused
 from infra.interrupts import Interrupts
-from infra.job import broken_plugins, carried_out, session, show
+from infra.job import UNSOUGHT, broken_plugins, carried_out, session, show
 from infra.plan import Tracking, digest
 from infra.sweeps import cells as planning
 from infra.sweeps import closing, workers
@@ -60,6 +60,8 @@ def check(configs: Sequence[Config]) -> Config:
         raise Refused(f"repeats={first.repeats} must be at least 1.")
     if first.cooldown:
         Cooldown.parse(first.cooldown)
+    if first.objectives:
+        raise Refused(UNSOUGHT)
     return first
 
 

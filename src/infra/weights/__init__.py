@@ -25,6 +25,8 @@ CONFIG = "config.json"
 WEIGHTS = ("real", "random")
 ROUTINGS = ("random", "spread")
 INDEX = "model.safetensors.index.json"
+#: what engines read beside it, if it is there; each holds a JSON object
+OBJECTS = ("generation_config.json", "tokenizer.json", "tokenizer_config.json")
 #: how the files end that a tokenizer may be in, or the code of one
 TOKENIZERS = ("tokenizer.json", "tekken.json", "vocab.json", "vocab.txt", ".model", ".tiktoken",
               ".py")  # fmt: skip
@@ -213,6 +215,8 @@ def _describe_checkpoint(path: Path, files: Sequence[Path]) -> dict[str, Json]:
     for file in files:
         if file.suffix == ".safetensors":
             check_safetensors(file)
+        elif file.name in OBJECTS:
+            remembered("json_keys", file, lambda file: list(_json(file)))
     return metadata.of_config(_json(path / CONFIG))
 
 
