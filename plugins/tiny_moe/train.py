@@ -186,8 +186,7 @@ def rate(step: int, steps: int) -> float:
 
 def loss_of(model: Any, ids: torch.Tensor, labels: torch.Tensor, gap: float) -> torch.Tensor:
     """Cross-entropy on the labels, plus load balancing, plus ``gap`` times the routers' gaps."""
-    with torch.autocast("cpu", torch.bfloat16):
-        out = model(input_ids=ids, labels=labels)
+    out = model(input_ids=ids, labels=labels)
     first, second = torch.stack(out.router_logits).float().topk(2).values.unbind(-1)
     loss: torch.Tensor = out.loss + gap * (first - second).square().mean()
     return loss
@@ -205,7 +204,8 @@ def train(model: Any, tokenizer: PreTrainedTokenizerFast, args: argparse.Namespa
             ids, labels = repeated(generator, len(tokenizer))
         else:
             ids, labels = rows.batch(*(SHORT_BATCH if place <= SHORT else FULL_BATCH))
-        loss = loss_of(model, ids, labels, ROUTER_GAP if place > GAP_FROM else 0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=not args.float32):
+            loss = loss_of(model, ids, labels, ROUTER_GAP if place > GAP_FROM else 0)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, schedule in zip(used, schedules, strict=True):
@@ -224,6 +224,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--float32", action="store_true", help="if the CPU lacks bfloat16: faster")
     parser.add_argument("--start", type=Path, help="go on from a checkpoint, at half the rate")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
