@@ -65,7 +65,7 @@ def typed(value: Json, schema: Json, root: Schema) -> Json:
         return _inside(value, _best(value, fitting, root), root)
     if isinstance(value, str):
         return _from_text(value, branches, root)
-    text = encode(value) if isinstance(value, int | float) else None
+    text = encode(value) if isinstance(value, int | float) else value
     return text if any(_fits(text, branch) for branch in branches) else value
 
 
