@@ -31,7 +31,10 @@ PYTHON_TYPES = {
     "dict": "object", "list": "array", "tuple": "array",
 }  # fmt: skip
 CONSTANTS: dict[str, dict[str, Json]] = {
-    "boolean": {"true": True, "false": False, "1": True, "0": False},
+    "boolean": {
+        **{"true": True, "1": True, "yes": True, "on": True},
+        **{"false": False, "0": False, "no": False, "off": False},
+    },
     "null": {"null": None, "none": None},
 }
 
@@ -236,10 +239,12 @@ def readings(text: str) -> Iterator[Json]:
     """What a text may say: as it is, inside a JSON string, with escapes as if it were inside one,
     and each of these as Python writes it."""
     spellings = [text]
-    for quoted in (text, f'"{text}"'):
-        with suppress(ValueError):
-            value = decode(quoted)
-            spellings += [value] if isinstance(value, str) else []
+    for spelling in spellings:  # which grows: each is shorter than the one that it comes from
+        for quoted in (spelling, f'"{spelling}"'):
+            with suppress(ValueError):
+                value = decode(quoted)
+                shorter = isinstance(value, str) and len(value) < len(spelling)
+                spellings += [value] if shorter else []
     for spelling in spellings:
         for each in (spelling, as_json(spelling)):
             with suppress(ValueError):
