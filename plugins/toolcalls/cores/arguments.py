@@ -114,7 +114,10 @@ def _expanded(schema: Schema, root: Schema) -> list[Schema] | None:
 def _merged(one: Schema, other: Schema) -> Schema:
     properties = _mapping(one.get("properties")) | _mapping(other.get("properties"))
     parts = [*_list(one.get("allOf")), *_list(other.get("allOf"))]
-    return {**one, **other, "properties": properties, "allOf": parts}
+    merged = {**one, **other, "properties": properties, "allOf": parts}
+    if required := [*_list(one.get("required")), *_list(other.get("required"))]:
+        merged["required"] = list(dict.fromkeys(map(str, required)))
+    return merged
 
 
 def _resolved(reference: Json, root: Schema) -> Schema:
