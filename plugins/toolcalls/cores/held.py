@@ -82,7 +82,7 @@ def _closed(schema: dict[str, Any]) -> dict[str, Any]:
     known = {key: {} if value is True else value for key, value in declared.items()}
     required = schema.get("required")
     names = required if isinstance(required, list) else []
-    undeclared = {key: {} for key in names if key not in known}
+    undeclared: dict[str, Json] = {key: {} for key in names if key not in known}
     closed = {"type": "object", "additionalProperties": False, **schema}
     return {**closed, "properties": known | undeclared, "required": names}
 
