@@ -172,7 +172,7 @@ def test_the_package_parses() -> None:
     assert package.parse("hm", "hermes", None) == Reply("hm")
     for odd in ((b"", "hermes"), ("", "hermes", "f"), ("", "hermes", [3])):
         with pytest.raises(TypeError, match="must be a"):
-            package.parse(*odd)  # type: ignore[arg-type]  # what is wrong with it is told
+            package.parse(*odd)
     with pytest.raises(AttributeError, match="nothing"):
         package.nothing  # noqa: B018  # what is looked at is what raises
 

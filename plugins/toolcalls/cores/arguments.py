@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from infra.calls.scoring import equal
 from infra.types import Json, ToolSchema
 
-from .json_text import decode, encode
+from .json_text import decode, encode, shortened
 from .python_dict import as_json
 
 Schema = Mapping[str, Json]
@@ -46,6 +46,13 @@ class Raw(str):
     __slots__ = ()
 
 
+class Unbounded(str):
+    """A number that no double holds; the text that it is written as counts if the schema says so,
+    as it does of a commit's hash."""
+
+    __slots__ = ()
+
+
 def parameters(tools: Iterable[ToolSchema]) -> dict[str, Schema]:
     """The schema of each tool's parameters, by the tool's name."""
     functions = [_mapping(tool.get("function", tool)) for tool in tools]
@@ -57,7 +64,12 @@ def typed(value: Json, schema: Json, root: Schema) -> Json:
 
     Args:
         root: where the schema's references begin.
+
+    Raises:
+        ValueError: it is a number that no double holds.
     """
+    if isinstance(value, Unbounded):
+        return _as_text(value, concrete(schema, root))
     if not schema:
         return _sound(str(value)) if isinstance(value, Raw) else _inside(value, {}, root)
     branches = concrete(schema, root)
@@ -202,6 +214,12 @@ def _from_raw(text: str, branches: Sequence[Schema], root: Schema) -> Json:
             if not isinstance(value, str) and _fits(value, branch):
                 return _inside(value, branch, root)
     return text if is_text else _from_text(text, branches, root)
+
+
+def _as_text(number: Unbounded, branches: Sequence[Schema]) -> str:
+    if any(_says_something(each) and _fits(str(number), each) for each in branches):
+        return str(number)
+    raise ValueError(f"{shortened(number)} is beyond any double")
 
 
 def _sound(text: str) -> Json:
