@@ -2,6 +2,7 @@
 what they do not declare, and without numbers that no double holds.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 #: the largest number that llguidance can bound by; bounded ones have no exponent
 LARGEST = 10**18
 LIMITS: dict[str, Json] = {"minimum": -LARGEST, "maximum": LARGEST}
+#: a part of a regular expression, and what some of them stand for
+PART = re.compile(r"\\.|\[\^?|.", re.DOTALL)
+ASCII = {r"\d": "0-9", r"\w": "A-Za-z0-9_"}
 #: where all JSON with such numbers is defined
 ANY = "infra-any"
 REFERENCE: dict[str, Json] = {"$ref": f"#/$defs/{ANY}"}
@@ -76,6 +80,8 @@ def _edited(schema: Json, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> J
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
     """Objects that declare properties admit no others but required ones, unless they say so."""
     schema = _with_json_types(schema)
+    if isinstance(schema.get("pattern"), str):
+        schema = {**schema, "pattern": _in_ascii(schema["pattern"])}
     declared = schema.get("properties")
     if not isinstance(declared, dict):
         return schema
@@ -94,6 +100,22 @@ def _with_json_types(schema: dict[str, Any]) -> dict[str, Any]:
     if isinstance(given, str):
         return {**schema, "type": PYTHON_TYPES.get(given, given)}
     return schema
+
+
+def _in_ascii(pattern: str) -> str:
+    """Digits and words as JSON Schema has them (ECMA-262): without those of other scripts."""
+    inside, pieces = False, list[str]()
+    parts = PART.findall(pattern)
+    for place, part in enumerate(parts):
+        plain = ASCII.get(part)
+        if plain is None:
+            beside = {*parts[max(place - 1, 0) : place], *parts[place + 1 : place + 2]}
+            dash = inside and part == "-" and not beside.isdisjoint(ASCII)
+            pieces.append("\\-" if dash else part)
+            inside = part.startswith("[") or (inside and part != "]")
+        else:
+            pieces.append(plain if inside else f"[{plain}]")
+    return "".join(pieces)
 
 
 def _bounded(schema: dict[str, Any]) -> dict[str, Any]:

@@ -108,6 +108,7 @@ NASTY: dict[str, dict[str, Any]] = {
     "text or object": {"anyOf": [TEXT, {"$ref": "#/$defs/point"}]},
     "pattern": {"type": "string", "pattern": "^[0-9]{2}/[a-c]$"},
     "pattern inside": {"type": "string", "pattern": "[0-9]{2}", "maxLength": 5},
+    "pattern of classes": {"type": "string", "pattern": r"^\d[\w.-]\w?[-\d]$"},
     "mixed choice": {"enum": [1, "1", True, None, "it's", 'say "hi"', "a\nb", " ü "]},
     "choice of texts": {"type": "string", "enum": ["1", "null", "it's", 'say "hi"', "a\nb", " ü "]},
 }
@@ -128,6 +129,8 @@ def test_random_tokens_fit_nasty_schemas(parser: str, name: str) -> None:
         text = babble(matcher(parser, tools, choice="required"), seed)
         (call,) = PARSERS[parser].parse(text, tools).calls
         jsonschema.validate(call.arguments, {**schema, "additionalProperties": False})
+        if name == "pattern of classes":
+            assert call.arguments["a"][0] in "0123456789"
 
 
 def _object(*required: str, **properties: Any) -> dict[str, Any]:
