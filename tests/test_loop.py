@@ -10,12 +10,13 @@ import pytest
 
 from conftest import Done
 from infra import record
-from infra.types import Json, Result
+from infra.types import Json
 
 Infra = Callable[..., Done]
 ECHO = ("backend=echo", "tracking=none", "prompts.file=p.jsonl", "warmup=0")
 PLUGIN = """
 import os
+import time
 from pathlib import Path
 from infra import hookimpl
 
@@ -26,9 +27,18 @@ def look(city: str) -> str:
 def leave(code: int) -> None:
     os._exit(code)
 
+def wait() -> None:
+    time.sleep(600)
+
+def bury() -> list:
+    value = []
+    for _ in range(500):
+        value = [value]
+    return value
+
 @hookimpl
 def infra_tools():
-    return {"look": look, "leave": leave}
+    return {each.__name__: each for each in (look, leave, wait, bury)}
 """
 
 
@@ -130,13 +140,31 @@ def test_a_function_runs_if_it_is_named_and_is_shown_before(ask: Infra, home: Pa
     assert "mine" in done.record["plan"]["plugins"]
 
 
-def test_a_function_that_ends_the_process_is_named(ask: Infra) -> None:
-    done = ask([{"prompt": calling("leave", code=3)}], "tools.loop=1", "tools.run=[leave]")
-    assert (done.code, done.record["status"]) == (1, "FAILED"), done.err
-    assert "exit code 3 in stage generate, running leave(code=3)" in done.record["cause"]
-    (only,) = record.read(done.folder).generations
-    assert only.results == (Result(only.results[0].call, only.results[0].start, simulated=False),)
-    assert only.finish == "eos"
+def test_a_function_that_ends_its_process_or_hangs_is_an_error(ask: Infra) -> None:
+    rows = [{"prompt": calling("leave", code=3)}, {"prompt": calling("wait")}]
+    done = ask(rows, "tools.loop=1", "tools.run=[leave,wait]", "tools.timeout=0.5")
+    assert done.code == 0, done.err
+    found = record.read(done.folder).generations
+    assert [each.results[0].error for each in found[::2]] == [
+        "It ended its process: exit code 3", "TimeoutError: no result after 0.5 s",
+    ]  # fmt: skip
+
+
+def test_results_nested_too_deeply_are_an_error(ask: Infra) -> None:
+    deep = json.loads(150 * "[" + 150 * "]")
+    rows = [
+        {"prompt": calling("bury")},
+        {
+            "prompt": calling("f"), "tools": [tool("f")],
+            "results": [{"name": "f", "result": deep}],
+        },
+    ]  # fmt: skip
+    done = ask(rows, "tools.loop=1", "tools.run=[bury]")
+    assert done.code == 0, done.err
+    found = record.read(done.folder).generations
+    assert [each.results[0].error for each in found[::2]] == [
+        "ValueError: it is nested deeper than 100 levels"
+    ] * 2
 
 
 def test_a_function_that_is_not_there_is_refused(ask: Infra) -> None:

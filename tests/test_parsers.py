@@ -49,6 +49,7 @@ def test_each_line_is_answered_with_a_reply(infra: Infra, home: Path) -> None:
 BAD = [
     ("no", "It is not JSON: Expecting value"),
     ("[1]", "A line is a JSON object."),
+    (f'{{"parser": "hermes", "text": "", "n": {5000 * "1"}}}', "too long an integer"),
     ("[" * 10**5, "It is nested too deeply."),
     ({"text": ""}, "'parser' is missing."),
     ({"parser": "hermes"}, "'text' is missing."),
@@ -168,6 +169,10 @@ def test_the_package_parses() -> None:
     assert package.parse("hm", starts_in_reasoning=True) == Reply("", "hm")
     with pytest.raises(Refused, match="No parser is called 'x'"):
         package.parse("", parser="x")
+    assert package.parse("hm", "hermes", None) == Reply("hm")
+    for odd in ((b"", "hermes"), ("", "hermes", "f"), ("", "hermes", [3])):
+        with pytest.raises(TypeError, match="must be a"):
+            package.parse(*odd)
     with pytest.raises(AttributeError, match="nothing"):
         package.nothing  # noqa: B018  # what is looked at is what raises
 

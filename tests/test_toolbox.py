@@ -1,15 +1,18 @@
 """What answers a call: a function with checked arguments, a canned result, or an error sentence."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 import pytest
 
+from infra.calls.answered import Answered, outcome
 from infra.calls.functions import Function, described
 from infra.calls.rounds import Rounds, check, said
-from infra.calls.toolbox import Answered, Toolbox, offered, planned
+from infra.calls.toolbox import Toolbox, offered, planned
 from infra.clock import Clock
 from infra.configuration.schema import Tools as Keys
 from infra.errors import Refused
@@ -39,9 +42,58 @@ def get_weather(city: str, days: int = 1, unit: Literal["c", "f"] = "c", **more:
     return {"city": city, "days": days, "unit": unit, **more}
 
 
-def answered(function: Callable[..., Any], timeout: float = 5, **arguments: Json) -> Answered:
-    box = Toolbox([Function("f", function)], timeout)
-    return box.answer(Call("f", arguments), Prompt("p", USER))
+#: functions that are trouble, in a plugin
+TROUBLE = """
+import os, subprocess, sys, time
+from infra import hookimpl
+
+told = []
+
+def remember(word: str) -> list[str]:
+    print("what a function prints")
+    told.append(word)
+    return told
+
+def hang(file: str) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    with open(file, "w") as pids:
+        pids.write(f"{os.getpid()} {child.pid}")
+    time.sleep(600)
+
+def leave(code: int) -> None:
+    os._exit(code)
+
+def deep(levels: int) -> list:
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+def odd() -> object:
+    return {1, 2}
+
+@hookimpl
+def infra_tools():
+    return {each.__name__: each for each in (remember, hang, leave, deep, odd)}
+"""
+
+
+def answered(function: Callable[..., Any], **arguments: Json) -> Answered:
+    return outcome(lambda: Function("f", function).run(arguments))
+
+
+@pytest.fixture
+def trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toolbox]:
+    """Functions that run, each for at most two seconds."""
+    (tmp_path / "trouble.py").write_text(TROUBLE)
+    monkeypatch.setenv("INFRA_PLUGINS", str(tmp_path))
+    box = Toolbox(("remember", "hang", "leave", "deep", "odd"), 2)
+    yield box
+    box.close()
+
+
+def ask(box: Toolbox, name: str, **arguments: Json) -> Answered:
+    return box.answer(Call(name, arguments), Prompt("p", USER))
 
 
 def test_a_schema_comes_from_signature_and_docstring() -> None:
@@ -141,11 +193,58 @@ def test_a_result_that_is_no_json_is_an_error(value: Any) -> None:
     assert answered(_endless).error
 
 
-def test_a_function_that_takes_too_long_is_left_behind() -> None:
-    start = time.monotonic()
-    found = answered(lambda: time.sleep(30), timeout=0.1)
-    assert found.error == "TimeoutError: no result after 0.1 s"
-    assert time.monotonic() - start < 10
+def test_functions_remember_from_one_call_to_the_next(trouble: Toolbox) -> None:
+    assert ask(trouble, "remember", word="a") == (["a"], None)
+    assert ask(trouble, "remember", word="b") == (["a", "b"], None)
+
+
+def test_a_function_that_takes_too_long_is_ended(trouble: Toolbox, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    found = ask(trouble, "hang", file=str(pids))
+    assert found.error == "TimeoutError: no result after 2 s"
+    assert not any(_alive(int(pid)) for pid in pids.read_text().split())
+    assert ask(trouble, "remember", word="c") == (["c"], None)
+
+
+def test_functions_end_with_the_process_that_asked(trouble: Toolbox, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    if not (parent := os.fork()):
+        ask(trouble, "hang", file=str(pids))
+        os._exit(0)
+    _until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+    os.kill(parent, 9)
+    os.waitpid(parent, 0)
+    _until(lambda: not any(_alive(int(pid)) for pid in pids.read_text().split()))
+
+
+def test_a_function_that_ends_its_process_is_an_error(trouble: Toolbox) -> None:
+    assert ask(trouble, "leave", code=3).error == "It ended its process: exit code 3"
+    assert ask(trouble, "remember", word="d") == (["d"], None)
+
+
+def test_a_result_that_cannot_be_told_is_an_error(trouble: Toolbox) -> None:
+    assert ask(trouble, "deep", levels=50).error is None
+    for levels in (150, 900, 100_000):
+        assert ask(trouble, "deep", levels=levels).error
+    assert "JSON" in (ask(trouble, "odd").error or "")
+
+
+def test_functions_that_cannot_be_found_are_an_error(tmp_path: Path) -> None:
+    assert (ask(Toolbox(("nobody",), 5), "nobody").error or "").startswith("It ended its process")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def _schema(name: str) -> dict[str, Json]:
@@ -164,7 +263,7 @@ def _schema(name: str) -> dict[str, Json]:
 def test_a_canned_result_answers_by_name_and_arguments(call: Call, value: Json) -> None:
     results = (Canned("f", "one", {"n": 1}), Canned("f", None), Canned("f", "never"))
     prompt = Prompt("p", USER, (_schema("f"), _schema("g")), results=results)
-    found = Toolbox([], 5).answer(call, prompt)
+    found = Toolbox((), 5).answer(call, prompt)
     assert found.value == value
     assert (found.error is None) == (call.name == "f")
 
@@ -225,7 +324,7 @@ def test_a_template_without_a_place_for_results_is_refused(template: str | None)
 def test_results_that_a_template_does_not_take_end_the_rounds(tmp_path: Path) -> None:
     template = "{% if messages | length > 3 %}{{ raise_exception('one call only') }}{% endif %}"
     parser = registry().get("infra_parsers", "hermes")
-    rounds = Rounds(Toolbox([], 5), parser, template, Journal(tmp_path), Clock(0.0))
+    rounds = Rounds(Toolbox((), 5), parser, template, Journal(tmp_path), Clock(0.0))
     asked = Asked(0, Prompt("p", USER), "no")
     call = Call("f", {})
     following = rounds.after(asked, Reply(calls=(call,)))

@@ -47,7 +47,7 @@ def infra_tools() -> "Mapping[str, Callable[..., Json]]":  # type: ignore[empty-
     """Typed Python functions that a model may call, by name. The signature becomes a JSON schema,
     the docstring the description, its ``Args`` those of the parameters. Arguments are checked
     against the types; what it returns must be JSON, and what it raises is told to the model. One
-    runs only if ``tools.run`` names it, in a thread of the model's process.
+    runs only if ``tools.run`` names it, in a process beside the model's.
     """
 
 

@@ -3,7 +3,7 @@ parse. Everything is told to the journal; nothing is logged inside a timed stage
 line a token."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from infra import chat
 from infra.calls import scoring
 from infra.calls.parsers import choose, declaration, thinking
 from infra.calls.rounds import Rounds, check
-from infra.calls.toolbox import Toolbox, functions
+from infra.calls.toolbox import Toolbox
 from infra.clock import Clock
 from infra.effective import verify
 from infra.errors import InfraError, Refused
@@ -37,6 +37,7 @@ class Pipeline:
         self.registry = registry()
         self.answers: list[list[tuple[Asked, Answer]]] = []
         self.guide: Guide | None = None
+        self.tools = Toolbox(plan.tools.run, plan.tools.timeout)
 
     @contextmanager
     def stage(self, name: str, engine: Engine | None = None) -> Iterator[None]:
@@ -87,7 +88,8 @@ class Pipeline:
         verify(self.plan, engine.facts)
         self.prepare(engine)
         self.check_lengths(engine)
-        self.answer(engine)
+        with closing(self.tools):
+            self.answer(engine)
         with self.stage("parse", engine):
             self.parse()
 
@@ -100,8 +102,7 @@ class Pipeline:
         if template is None:
             self.journal.write("note", text=chat.NONE)
         self.thinking = [thinking(template, prompt, self.parser) for prompt in self.prompts]
-        tools = Toolbox(functions(self.plan.tools, self.registry), self.plan.tools.timeout)
-        self.rounds = Rounds(tools, self.parser, template, self.journal, self.clock)
+        self.rounds = Rounds(self.tools, self.parser, template, self.journal, self.clock)
         if self.plan.tools.loop:
             check(template, self.prompts)
         if self.plan.constraint.kind != "none":

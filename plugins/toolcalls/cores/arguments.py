@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from infra.calls.scoring import equal
 from infra.types import Json, ToolSchema
 
-from .json_text import decode, encode
+from .json_text import decode, encode, shortened
 from .python_dict import as_json
 
 Schema = Mapping[str, Json]
@@ -31,7 +31,10 @@ PYTHON_TYPES = {
     "dict": "object", "list": "array", "tuple": "array",
 }  # fmt: skip
 CONSTANTS: dict[str, dict[str, Json]] = {
-    "boolean": {"true": True, "false": False, "1": True, "0": False},
+    "boolean": {
+        **{"true": True, "1": True, "yes": True, "on": True},
+        **{"false": False, "0": False, "no": False, "off": False},
+    },
     "null": {"null": None, "none": None},
 }
 
@@ -39,6 +42,13 @@ CONSTANTS: dict[str, dict[str, Json]] = {
 class Raw(str):
     """A value that a format writes as it is, strings without quotes: the JSON that it may be
     counts if the schema admits it, or says nothing; else the text does."""
+
+    __slots__ = ()
+
+
+class Unbounded(str):
+    """A number that no double holds; the text that it is written as counts if the schema says so,
+    as it does of a commit's hash."""
 
     __slots__ = ()
 
@@ -54,7 +64,12 @@ def typed(value: Json, schema: Json, root: Schema) -> Json:
 
     Args:
         root: where the schema's references begin.
+
+    Raises:
+        ValueError: it is a number that no double holds.
     """
+    if isinstance(value, Unbounded):
+        return _as_text(value, concrete(schema, root))
     if not schema:
         return _sound(str(value)) if isinstance(value, Raw) else _inside(value, {}, root)
     branches = concrete(schema, root)
@@ -65,7 +80,7 @@ def typed(value: Json, schema: Json, root: Schema) -> Json:
         return _inside(value, _best(value, fitting, root), root)
     if isinstance(value, str):
         return _from_text(value, branches, root)
-    text = encode(value) if isinstance(value, int | float) else None
+    text = encode(value) if isinstance(value, int | float) else value
     return text if any(_fits(text, branch) for branch in branches) else value
 
 
@@ -111,7 +126,10 @@ def _expanded(schema: Schema, root: Schema) -> list[Schema] | None:
 def _merged(one: Schema, other: Schema) -> Schema:
     properties = _mapping(one.get("properties")) | _mapping(other.get("properties"))
     parts = [*_list(one.get("allOf")), *_list(other.get("allOf"))]
-    return {**one, **other, "properties": properties, "allOf": parts}
+    merged = {**one, **other, "properties": properties, "allOf": parts}
+    if required := [*_list(one.get("required")), *_list(other.get("required"))]:
+        merged["required"] = list(dict.fromkeys(map(str, required)))
+    return merged
 
 
 def _resolved(reference: Json, root: Schema) -> Schema:
@@ -198,6 +216,12 @@ def _from_raw(text: str, branches: Sequence[Schema], root: Schema) -> Json:
     return text if is_text else _from_text(text, branches, root)
 
 
+def _as_text(number: Unbounded, branches: Sequence[Schema]) -> str:
+    if any(_says_something(each) and _fits(str(number), each) for each in branches):
+        return str(number)
+    raise ValueError(f"{shortened(number)} is beyond any double")
+
+
 def _sound(text: str) -> Json:
     """The JSON that a text is, if it can be written again, or else the text."""
     try:
@@ -236,10 +260,12 @@ def readings(text: str) -> Iterator[Json]:
     """What a text may say: as it is, inside a JSON string, with escapes as if it were inside one,
     and each of these as Python writes it."""
     spellings = [text]
-    for quoted in (text, f'"{text}"'):
-        with suppress(ValueError):
-            value = decode(quoted)
-            spellings += [value] if isinstance(value, str) else []
+    for spelling in spellings:  # which grows: each is shorter than the one that it comes from
+        for quoted in (spelling, f'"{spelling}"'):
+            with suppress(ValueError):
+                value = decode(quoted)
+                shorter = isinstance(value, str) and len(value) < len(spelling)
+                spellings += [value] if shorter else []
     for spelling in spellings:
         for each in (spelling, as_json(spelling)):
             with suppress(ValueError):

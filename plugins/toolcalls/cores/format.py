@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from infra.calls.events import Event, total
 from infra.types import CallRules, Reply, ToolSchema
 
+from . import fence
 from .grammar import ShapeOf, answer, schemas
 from .source import Markers, Reading, Source
 from .writer import Writer
@@ -35,11 +36,13 @@ class Format(ABC):
     think_variants: tuple[str, ...] = ()  #: other ways to open it
     think_closers: tuple[str, ...] = ()  #: other ways to close it
     calls_in_thought: bool = False  #: whether calls count inside closed reasoning too
+    fenced_is_text: bool = False  #: whether calls are none inside a fenced block of Markdown
     #: markers to drop everywhere, each with a pattern of a repeated set of characters behind it
     #: that go with it; a ``>`` behind these too
     noise: Mapping[str, str] = field(default_factory=dict)
     shape: ShapeOf | None = None  #: how calls are written, for ``constraint=tools``
-    template_has: tuple[str, ...] = ()  #: parts of every chat template that teaches the format
+    #: parts of every chat template that teaches the format; none: it is never chosen by one
+    template_has: tuple[str, ...] = ()
     template_lacks: tuple[str, ...] = ()  #: parts of templates that teach a similar one
 
     @abstractmethod
@@ -64,7 +67,8 @@ class Format(ABC):
     def matches(self, template: str) -> bool:
         """Whether a model with this chat template speaks the format."""
         lacks = not any(part in template for part in self.template_lacks)
-        return lacks and all(part in template for part in self.template_has)
+        has = bool(self.template_has) and all(part in template for part in self.template_has)
+        return lacks and has
 
     def stream(
         self, tools: Sequence[ToolSchema] = (), starts_in_reasoning: bool = False
@@ -93,7 +97,11 @@ class Stream:
         self._thought_closers = (form.think[1], *form.think_closers)
         think = (*form.think, *form.think_variants, *form.think_closers)
         self._closers = Markers(form.closers)
-        self._in_answer = Markers((*self._openers, *form.closers, *think, *form.noise))
+        self._at_start = fence.AT_START if form.fenced_is_text else Markers(())
+        in_answer = (*self._openers, *form.closers, *think, *form.noise)
+        self._in_answer = self._outside_fences = Markers(in_answer)
+        if form.fenced_is_text:
+            self._in_answer = Markers((*in_answer, *fence.OPENERS))
         dropped = form.closers if form.calls_in_thought else ()
         self._in_thought = Markers((*form.openers, *dropped, *think, *form.noise))
         self._end_of_thought = Markers(self._thought_closers)
@@ -115,6 +123,7 @@ class Stream:
     def _read(self) -> Reading[None]:
         if not self._in_reasoning:
             yield from self._format.read_start(self._source, self._out)
+            yield from self._read_fence((yield from self._source.here(self._at_start)))
         while not self._ended:
             yield from self._read_thought() if self._in_reasoning else self._read_answer()
 
@@ -124,6 +133,7 @@ class Stream:
             yield from self._format.read_calls(self._source, self._out)
         if marker in self._openers or marker in self._format.closers:
             yield from self._source.drop_cut_off(self._closers)
+        yield from self._read_fence(marker if marker in fence.OPENERS else None)
         yield from self._drop_noise(marker)
         self._in_reasoning = marker in (self._format.think[0], *self._format.think_variants)
         self._ended = marker is None
@@ -137,6 +147,14 @@ class Stream:
         yield from self._drop_noise(marker)
         self._in_reasoning = self._in_reasoning and marker not in self._thought_closers
         self._ended = marker is None
+
+    def _read_fence(self, marker: str | None) -> Reading[None]:
+        if marker:
+            self._out.content(marker)
+            ends = yield from fence.read_block(
+                marker, self._openers, self._source, self._out.content
+            )
+            self._in_answer = self._in_answer if ends else self._outside_fences
 
     def _drop_noise(self, marker: str | None) -> Reading[None]:
         if characters := self._format.noise.get(marker or ""):

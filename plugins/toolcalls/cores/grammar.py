@@ -9,11 +9,13 @@ Source: https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from infra.types import CallRules, Json, ToolSchema
+
+from .held import ANY, ANYTHING, alternatives, bounded
 
 #: what a model may put between the parts of a call, at most
 SPACE = r"/[ \n]{0,2}/"
@@ -39,7 +41,8 @@ class Shape:
     rules: str = ""  #: further rules that the parts use
 
 
-Schemas = Mapping[str, dict[str, Any]]  #: a tool's name -> the schema of its arguments
+#: a tool's name -> what its arguments may be, each the schema of an object
+Schemas = Mapping[str, Sequence[dict[str, Any]]]
 Special = Mapping[str, int]  #: the text of a special token -> the token
 #: makes the shape of a format's calls
 ShapeOf = Callable[[Any, Schemas, Special], Shape]
@@ -81,39 +84,27 @@ def json_of(schema: Mapping[str, Json], root: Mapping[str, Json] = NO_SCHEMA) ->
     Args:
         root: the schema that it is a part of, which has the definitions that it may refer to.
     """
-    definitions = {key: root[key] for key in DEFINITIONS if key in root}
-    told = {**definitions, **schema, "x-guidance": {"whitespace_pattern": JSON_SPACE}}
-    return f"%json {json.dumps(told)}"
+    told = bounded({**{key: root[key] for key in DEFINITIONS if key in root}, **schema})
+    told["$defs"] = {**told.get("$defs", {}), ANY: ANYTHING}
+    return f"%json {json.dumps({**told, 'x-guidance': {'whitespace_pattern': JSON_SPACE}})}"
 
 
-def schemas(tools: Iterable[ToolSchema]) -> dict[str, dict[str, Any]]:
-    """Each tool's name and the schema of its arguments, closed to undeclared ones."""
+def either(schemas: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One schema of all that any of these admit."""
+    if len(schemas) == 1:
+        return schemas[0]
+    definitions = {key: schemas[0][key] for key in DEFINITIONS if key in schemas[0]}
+    return {**definitions, "anyOf": list(schemas)}
+
+
+def schemas(tools: Iterable[ToolSchema]) -> dict[str, list[dict[str, Any]]]:
+    """Each tool's name and what its arguments may be, closed to undeclared ones.
+
+    Raises:
+        Refused: the arguments of one are no object.
+    """
     functions = [tool.get("function", tool) for tool in tools]
-    return {
-        each["name"]: _closed({"properties": {}, **(each.get("parameters") or {})})
-        for each in functions
-    }
-
-
-def _closed(value: Json) -> Json:
-    """Objects that declare properties admit no others but required ones, unless they say so."""
-    if isinstance(value, list):
-        return [_closed(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    inner = {key: _closed(item) for key, item in value.items()}
-    declared = inner.get("properties")
-    if not isinstance(declared, dict):
-        return inner
-    undeclared: dict[str, Json] = {
-        key: {} for key in value.get("required", ()) if key not in declared
-    }
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        **inner,
-        "properties": declared | undeclared,
-    }
+    return {each["name"]: alternatives(each["name"], each.get("parameters")) for each in functions}
 
 
 def _thought(rules: CallRules) -> str:

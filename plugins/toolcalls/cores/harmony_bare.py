@@ -15,7 +15,10 @@ from .writer import Writer
 #: how such a text begins: with a channel that no sentence goes on from, or with a recipient
 BEGINS = re.compile(
     r"(?:analysis|commentary|final)(?= to=|[^\s\w.,:;'\u2019<-]|[A-Z0-9])|(?= ?to=functions\.)"
+    r"|assistant(?:analysis|commentary|final)"
 )
+#: how sentences begin too, unless another message follows
+MAY_BEGIN = re.compile(r"(?:analysis|commentary) ")
 LONGEST = len("commentary to=functions.")
 #: how any other message begins
 NEXT = ("assistantanalysis", "assistantcommentary", "assistantfinal", "assistant to=")
@@ -27,13 +30,16 @@ CONTENT_TYPE = Markers(("json", "code"))
 
 def read_bare(source: Source, out: Writer, markers: tuple[str, ...]) -> Reading[bool]:
     """Read a text that begins in this way up to one of ``markers``; whether it does."""
-    begins = BEGINS.match((yield from ahead(source, LONGEST)))
+    first = yield from ahead(source, LONGEST)
+    begins = BEGINS.match(first)
+    if begins is None and (may := MAY_BEGIN.match(first)) and (yield from _goes_on(source)):
+        begins = may
     if begins is None:
         return False
     source.mark()
     source.place += begins.end()
-    message, ends = begins.group(), Markers((*NEXT, *markers))
-    name = yield from _read_recipient(begins.group(), source)
+    message, ends = begins.group().strip(), Markers((*NEXT, *markers))
+    name = yield from _read_recipient(message, source)
     if name and (yield from ahead(source, 1)) != "{":
         source.back()
         return False
@@ -45,6 +51,14 @@ def read_bare(source: Source, out: Writer, markers: tuple[str, ...]) -> Reading[
         yield from _read_body(message, name, ends, source, out)
     source.place -= len(marker or "")
     return True
+
+
+def _goes_on(source: Source) -> Reading[bool]:
+    """Whether another message follows; nothing is read."""
+    source.mark()
+    found = yield from source.until(Markers(NEXT), lambda _: None)
+    source.back()
+    return found is not None
 
 
 def _read_recipient(begin: str, source: Source) -> Reading[str]:

@@ -4,10 +4,8 @@ import json
 import math
 from typing import NoReturn
 
+from infra.calls.nesting import check_depth
 from infra.types import Json
-
-#: levels of objects and arrays in a call's arguments; more would break writers that recurse
-DEEPEST = 100
 
 
 def decode(text: str) -> Json:
@@ -35,25 +33,15 @@ def encode(arguments: Json) -> str:
     """JSON on one line, beyond ASCII unescaped.
 
     Raises:
-        ValueError: it is nested deeper than DEEPEST.
+        ValueError: it is nested too deeply.
     """
-    layer, depth = [arguments], 0
-    while layer := [child for value in layer for child in _children(value)]:
-        depth += 1
-        if depth > DEEPEST:
-            raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+    check_depth(arguments)
     return _ENCODER.encode(arguments)
 
 
 def shortened(text: str, size: int = 60) -> str:
     """The beginning of a text, quoted for a sentence."""
     return repr(text if len(text) <= size else f"{text[: size - 1]}…")
-
-
-def _children(value: Json) -> list[Json]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
 
 
 def _finite(text: str) -> float:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from infra.types import Json
 
+#: stands for the key of a dictionary whose keys name arguments
+SPREAD = "**"
+
 
 @dataclass
 class Bracket:
@@ -22,10 +25,14 @@ class Bracket:
         Raises:
             ValueError: a call's argument has no name.
         """
+        if self.key == SPREAD and not isinstance(value, dict):
+            raise ValueError("'**' stands before what is no dictionary")
         if self.key is None and self.is_call:
             raise ValueError("an argument has no name")
         if self.key is None:
             self.values.append(value)
+        elif self.key == SPREAD and isinstance(value, dict):
+            self.pairs, self.key = {**self.pairs, **value}, None
         else:
             self.pairs[self.key], self.key = value, None
 

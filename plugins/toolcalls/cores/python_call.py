@@ -4,7 +4,7 @@ import re
 
 from infra.types import Json
 
-from .python_bracket import Bracket
+from .python_bracket import SPREAD, Bracket
 from .python_text import (
     PREFIXES,
     SPACE,
@@ -117,15 +117,24 @@ class Arguments:
 
     def _read_word(self, first: str) -> Reading[None]:
         word = yield from read_run(self._source, WORD)
+        if not word and self._names_next and (yield from ahead(self._source, 2)) == SPREAD:
+            self._source.place += 2
+            self._open[-1].key = SPREAD
+            return None
         if not word:
             raise ValueError(f"{first!r} stands where a value belongs")
         following = yield from ahead(self._source, 1)
         if following in ("'", '"') and word.lower() in PREFIXES:
             return (yield from self._read_string(word.lower()))
-        bracket = self._open[-1]
-        if bracket.is_call and self._value_next and bracket.key is None:
+        if self._names_next:
             return (yield from self._read_name(word))
         return self._add(scalar(word))
+
+    @property
+    def _names_next(self) -> bool:
+        """Whether the name of an argument belongs here."""
+        bracket = self._open[-1]
+        return bracket.is_call and self._value_next and bracket.key is None
 
     def _read_name(self, word: str) -> Reading[None]:
         mark = yield from self._source.skip(SPACE)

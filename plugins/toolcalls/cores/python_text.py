@@ -5,6 +5,7 @@ import re
 
 from infra.types import Json
 
+from .arguments import Unbounded
 from .json_text import shortened
 from .source import Reading, Source
 
@@ -35,7 +36,7 @@ def scalar(word: str) -> Json:
     """The value of a number or a constant; zeros may lead, as in dates.
 
     Raises:
-        ValueError: it is neither, or it has no place in JSON.
+        ValueError: it is neither.
     """
     if word in CONSTANTS:
         return CONSTANTS[word]
@@ -45,9 +46,8 @@ def scalar(word: str) -> Json:
         return int(word, 0)
     if not REAL.fullmatch(word):
         raise ValueError(f"{shortened(word)} is no value")
-    if not math.isfinite(number := float(word.replace("_", ""))):
-        raise ValueError(f"{shortened(word)} is beyond any double")
-    return number
+    number = float(word.replace("_", ""))
+    return number if math.isfinite(number) else Unbounded(word)
 
 
 def string(body: str, prefix: str) -> str:

@@ -11,16 +11,18 @@
 A field names a part of the message and what opens and closes it; one without an opener gets all
 text that no other has. Both may be regular expressions, which can look at any text before and
 behind, so a text is read once it is whole. Of several stretches of content transformers keeps the
-last; infra adds them up. As in every other format, a call counts inside reasoning that is never
-closed.
+last, unless it is told what to join them with; infra adds them up. As in every other format, a call
+counts inside reasoning that is never closed.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
 from infra.calls.events import Event, total
 from infra.types import CallRules, Json, Reply, ToolSchema
 
+from ..cores.arguments import Raw, described
 from ..cores.json_text import shortened
 from ..cores.writer import Writer
 from .field import Field
@@ -28,6 +30,8 @@ from .regions import Region, regions
 from .template import REASONING, fields
 from .values import calls
 
+#: contents whose values are text
+AS_TEXT = ("xml-inline", "kv-lines")
 #: what reading by a stranger's declaration may raise, whose details nobody has checked
 STRANGE = (ValueError, TypeError, AttributeError, LookupError, RecursionError, re.error)
 
@@ -86,6 +90,7 @@ class WholeText:
         self._format, self._out = form, Writer(tools)
         self._starts_in_reasoning = starts_in_reasoning
         self._pieces: list[str] = []
+        self._begun = defaultdict[str, bool](bool)  # whether a field has had a stretch
 
     def feed(self, piece: str) -> list[Event]:
         """Nothing is certain before the end."""
@@ -107,15 +112,33 @@ class WholeText:
         if region.field is None:
             return
         if region.field.name == "content":
-            self._out.content(region.text)
+            self._out.content(self._joined(region.field, region.text))
         elif region.field.name in REASONING:
-            self._out.reasoning(region.text)
+            self._out.reasoning(self._joined(region.field, region.text))
         elif region.field.name == "tool_calls":
             self._call(region.field, region)
+
+    def _joined(self, field: Field, text: str) -> str:
+        """What a stretch of a field adds to it; where they are joined, blank ones add nothing."""
+        if not field.join:
+            return text
+        before = self._begun[field.name] * field.join if text.strip() else ""
+        self._begun[field.name] |= bool(text.strip())
+        return before + text.strip()
 
     def _call(self, field: Field, region: Region) -> None:
         try:
             for name, arguments, given in calls(field, region.text, region.captures):
-                self._out.call(name, arguments, given)
+                self._out.call(name, self._read(field, name, arguments), given)
         except STRANGE as error:
             self._out.problem(f"The tool call {shortened(region.text)} is broken: {error}.")
+
+    def _read(self, field: Field, name: str, arguments: dict[str, Json]) -> dict[str, Json]:
+        """Where values are written as text, they may be whatever the tool's schema says."""
+        if field.content not in AS_TEXT:
+            return arguments
+        schema = self._out.schema(name)
+        return {
+            key: Raw(value) if isinstance(value, str) and described(key, schema) else value
+            for key, value in arguments.items()
+        }

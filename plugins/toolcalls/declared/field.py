@@ -20,3 +20,4 @@ class Field:
     arguments: Mapping[str, Any] = field(default_factory=dict)  #: for how its text is read
     transform: Json = None  #: the shape of the value, with ``{placeholders}``
     transform_each: bool = False  #: whether that is the shape of each item of a list
+    join: str = ""  #: what comes between stretches of it

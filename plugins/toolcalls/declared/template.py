@@ -40,6 +40,9 @@ def _field(name: str, declared: Json) -> Field:
     if not isinstance(arguments, dict):
         raise ValueError(f"content_args of field {name!r} is no object")
     opens, closes = (_literals(declared.get(key)) for key in ("open", "close"))
+    join = declared.get("join") or ""
+    if not isinstance(join, str):
+        raise ValueError(f"join of field {name!r} is no text")
     return Field(
         name=name,
         opens=_pattern(opens, declared.get("open_pattern")),
@@ -49,6 +52,7 @@ def _field(name: str, declared: Json) -> Field:
         arguments=arguments,
         transform=declared.get("transform"),
         transform_each=declared.get("transform_each") is True,
+        join=join,
     )
 
 

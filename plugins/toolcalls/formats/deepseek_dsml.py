@@ -22,6 +22,7 @@ def _dsml(version: str, source: str, outer: str) -> Tagged:
         openers=(f"<｜DSML｜{outer}>", f"<｜DSML｜{space}invoke name="),
         closers=(f"</｜DSML｜{outer}>",),
         noise={"<｜DSML｜": r"[\w.\-]*"},
+        fenced_is_text=True,
         functions=(f"<｜DSML｜{space}invoke name=",),
         function_closers=(f"</｜DSML｜{space}invoke>",),
         parameters=(f"<｜DSML｜{space}parameter name=",),

@@ -12,7 +12,10 @@ from ..cores.key_value import KeyValue
 from ..cores.labelled import Labelled
 
 GLM = KeyValue(
-    names=("glm45", "glm47", "glm", "ling3", "spark25", "spark2.5", "poolside_v1", "laguna"),
+    names=(
+        *("glm45", "glm47", "glm", "ling3", "poolside_v1", "laguna"),
+        *("spark25", "spark2.5", "spark3", "spark"),
+    ),
     source="https://huggingface.co/zai-org/GLM-4.5/blob/main/chat_template.jinja",
     openers=("<tool_call>",),
     closers=("</tool_call>", "<|role_end|>"),

@@ -45,3 +45,11 @@ ERNIE45 = JsonTag(
     template_lacks=HERMES.template_lacks,
     shape=tagged_json,
 )
+
+# This model writes the tag that its prompt lists the tools in.
+QWEN2_5_CODER = JsonTag(
+    names=("qwen2_5_coder", "qwen25_coder"),
+    source="https://huggingface.co/Qwen/Qwen2.5-Coder-32B-Instruct",
+    openers=("<tools>", "<tool_call>"),
+    closers=("</tools>", "</tool_call>"),
+)

@@ -10,6 +10,7 @@ MiniMax-M1    <tool_calls>
               {"name": "get_time", "arguments": {}}
               </tool_calls>
 Nemotron      <TOOLCALL>[{"name": "get_weather", "arguments": {"city": "Oslo"}}]</TOOLCALL>
+openPangu     [unused16]reasoning[unused17][unused11][{"name": ...}][unused12]
 Phi-4-mini    functools[{"name": "get_weather", "arguments": {"city": "Oslo"}}]
 """
 
@@ -73,4 +74,14 @@ FIREFUNCTION_V2 = JsonTag(
     source="https://huggingface.co/fireworks-ai/llama-3-firefunction-v2",
     openers=FUNCTOOLS,
     template_has=("functools",),
+)
+
+#: also with the names that these tokens have in some tokenizers
+PANGU = JsonTag(
+    names=("pangu", "openpangu"),
+    source="https://huggingface.co/FreedomIntelligence/openPangu-Embedded-7B-V1.1",
+    openers=("[unused11]", "<|tool_call_start|>"),
+    closers=("[unused12]", "<|tool_call_end|>", "[unused10]", "</answer>"),
+    think=("[unused16]", "[unused17]"),
+    template_has=("[unused11]",),
 )

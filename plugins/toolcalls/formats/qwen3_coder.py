@@ -19,12 +19,13 @@ RESERVED = [f"<{bar}reserved_{number}{bar}>" for bar in ("", "|") for number in 
 QWEN3_CODER = Tagged(
     names=(
         *("qwen3_coder", "qwen3_xml", "nemotron_v3", "step3p5", "granite_thinking"),
-        *("minicpmv", "minicpm_v", "nanbeige"),
+        *("minicpmv", "minicpm_v", "nanbeige", "iquest_coder"),
     ),
     source="https://huggingface.co/Qwen/Qwen3-Coder-30B-A3B-Instruct/blob/main/chat_template.jinja",
     openers=("<tool_call>", "<function="),
     closers=("</tool_call>",),
     noise=dict.fromkeys(RESERVED, ""),
+    fenced_is_text=True,
     template_has=("<tool_call>", "<function=", "<parameter="),
     template_lacks=("'</parameter>", "<seed:tool_call>"),
     shape=tagged_text,

@@ -1,5 +1,7 @@
 """Grammars that a constraint brings along, read and checked by llguidance."""
 
+import re
+
 from llguidance import LLMatcher, grammar_from
 
 from infra.errors import Refused
@@ -7,6 +9,8 @@ from infra.plan import Constraint
 
 #: white space between the parts of a JSON answer; without a bound it would have no longest sentence
 JSON_SPACE = r"[ \n]?"
+#: how llguidance begins the lines of a grammar that it shows
+SHOWN = re.compile(r"\n *[0-9]+ \|")
 
 
 def compiled(constraint: Constraint) -> str:
@@ -33,9 +37,9 @@ def check(constraint: Constraint, file: str) -> None:
     except ValueError as error:
         broken, messages = True, [str(error)]
     if broken:
-        raise Refused(f"constraint.file={file} cannot be used: {one_line(messages[0])}.")
+        raise Refused(f"constraint.file={file} cannot be used: {reason(messages[0])}.")
 
 
-def one_line(message: str) -> str:
-    """What llguidance says, without its full stop and the lines of the grammar that it shows."""
-    return message.strip().partition("\n")[0].rstrip(". ")
+def reason(message: str) -> str:
+    """What llguidance says, in one line without its full stop and the grammar that it shows."""
+    return " ".join(SHOWN.split(message)[0].split()).rstrip(". ")

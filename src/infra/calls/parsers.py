@@ -20,7 +20,7 @@ DECLARED = "response_template"
 def parse(
     text: str,
     parser: str = DEFAULT,
-    tools: Sequence[ToolSchema] = (),
+    tools: Sequence[ToolSchema] | None = None,
     starts_in_reasoning: bool = False,
 ) -> Reply:
     """A model's text taken apart into content, reasoning, tool calls and problems.
@@ -35,9 +35,15 @@ def parse(
 
     Raises:
         Refused: there is no such parser.
+        TypeError: ``text`` is no str, or ``tools`` no list of dicts.
     """
+    given = () if tools is None else tools
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a str, not {type(text).__name__}")
+    if isinstance(given, str) or not all(isinstance(tool, dict) for tool in given):
+        raise TypeError("tools must be a list of dicts, each the schema of a function")
     found: Parser = registry().get("infra_parsers", parser)
-    return found.parse(text, tools, starts_in_reasoning)
+    return found.parse(text, given, starts_in_reasoning)
 
 
 def offered(registry: Registry) -> dict[str, Parser]:

@@ -4,48 +4,45 @@ A function runs only if ``tools.run`` names it. Whatever goes wrong is a result 
 """
 
 import math
-import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from infra.calls.answered import Answered, failed, outcome
+from infra.calls.worker import Worker
 from infra.errors import Refused, nearest
 from infra.plan import Tools
 from infra.plugins import Registry
 from infra.prompts import canned
-from infra.types import Call, Json, Prompt, ToolSchema
+from infra.types import Call, Prompt, ToolSchema
 
 if TYPE_CHECKING:
     from infra.calls.functions import Function
     from infra.configuration import schema
 
 
-class Answered(NamedTuple):
-    """What the model is told of a call; ``error`` says why it has no result."""
-
-    value: Json
-    error: str | None = None
-
-
 class Toolbox:
     """The tools of a run."""
 
-    def __init__(self, functions: "Iterable[Function]", timeout: float) -> None:
-        self._functions = {each.name: each for each in functions}
-        self._timeout = timeout
+    def __init__(self, run: Sequence[str], timeout: float) -> None:
+        """
+        Args:
+            run: the functions that answer calls of their names.
+            timeout: seconds that one may take.
+        """
+        self._run, self._worker = run, Worker(run, timeout)
 
     def runs(self, call: Call) -> bool:
         """Whether a function is run for this call."""
-        return call.name in self._functions
+        return call.name in self._run
 
     def answer(self, call: Call, prompt: Prompt) -> Answered:
         """The result of a call, ``{"error": sentence}`` if it has none. Never raises."""
-        if not self.runs(call):
-            return _simulated(call, prompt)
-        function = self._functions[call.name]
-        return _within(self._timeout, lambda: function.run(call.arguments))
+        return self._worker.run(call) if self.runs(call) else _simulated(call, prompt)
+
+    def close(self) -> None:
+        """End what was started."""
+        self._worker.close()
 
 
 def planned(keys: "schema.Tools", prompts: Sequence[Prompt]) -> Tools:
@@ -97,32 +94,11 @@ def function_name(tool: ToolSchema) -> str:
     return str(tool.get("function", tool).get("name"))
 
 
-def _failed(sentence: str) -> Answered:
-    return Answered({"error": sentence}, sentence)
-
-
 def _simulated(call: Call, prompt: Prompt) -> Answered:
     known = [function_name(tool) for tool in prompt.tools]
     if call.name not in known:
-        return _failed(f"No tool is called {call.name!r}. {nearest(call.name, known)}")
+        return failed(f"No tool is called {call.name!r}. {nearest(call.name, known)}")
     found = canned.fitting(call, prompt)
     if found is None:
-        return _failed(f"No result of {call.name} is given for these arguments.")
-    return Answered(found.result)
-
-
-def _within(seconds: float, work: Callable[[], Json]) -> Answered:
-    """What ``work`` gives; if it takes longer, its thread is left behind."""
-    given: SimpleQueue[Answered] = SimpleQueue()
-    Thread(target=lambda: given.put(_outcome(work)), daemon=True).start()
-    try:
-        return given.get(timeout=seconds)
-    except Empty:
-        return _failed(f"TimeoutError: no result after {seconds:g} s")
-
-
-def _outcome(work: Callable[[], Json]) -> Answered:
-    try:
-        return Answered(work())
-    except BaseException as error:  # it may raise anything, and the model is told
-        return _failed("".join(traceback.format_exception_only(error)).strip())
+        return failed(f"No result of {call.name} is given for these arguments.")
+    return outcome(lambda: found.result)

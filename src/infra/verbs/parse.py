@@ -20,6 +20,8 @@ USAGE = (
     'parse takes one file of lines like {"parser": "hermes", "text": "..."}, or - for stdin: '
     "python -m infra parse FILE.jsonl."
 )
+#: what Python says of an integer of more than 4,300 digits
+DIGITS = "integer string conversion"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -100,5 +102,5 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"It is not JSON: {error}."
     if isinstance(error, ValueError):
-        return f"{error}."
+        return "It has too long an integer." if DIGITS in str(error) else f"{error}."
     return f"The parser failed: {error!r}."

@@ -2,15 +2,18 @@
 
 import json
 import random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import jsonschema
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
+from infra.calls.guide import Guide
 from infra.errors import Refused
+from infra.plan import Constraint, Plan, Tools
 from infra.plugins import bundled, registry
-from infra.types import CallRules
+from infra.types import CallRules, Prompt
 
 FOLDER = bundled("plugins") / "tiny_moe" / "weights"
 TOKENIZER = LLTokenizer((FOLDER / "tokenizer.json").read_text(), eos_token=2)
@@ -105,6 +108,7 @@ NASTY: dict[str, dict[str, Any]] = {
     "text or object": {"anyOf": [TEXT, {"$ref": "#/$defs/point"}]},
     "pattern": {"type": "string", "pattern": "^[0-9]{2}/[a-c]$"},
     "pattern inside": {"type": "string", "pattern": "[0-9]{2}", "maxLength": 5},
+    "pattern of classes": {"type": "string", "pattern": r"^\d[\w.-]\w?[-\d]$"},
     "mixed choice": {"enum": [1, "1", True, None, "it's", 'say "hi"', "a\nb", " ü "]},
     "choice of texts": {"type": "string", "enum": ["1", "null", "it's", 'say "hi"', "a\nb", " ü "]},
 }
@@ -125,6 +129,104 @@ def test_random_tokens_fit_nasty_schemas(parser: str, name: str) -> None:
         text = babble(matcher(parser, tools, choice="required"), seed)
         (call,) = PARSERS[parser].parse(text, tools).calls
         jsonschema.validate(call.arguments, {**schema, "additionalProperties": False})
+        if name == "pattern of classes":
+            assert call.arguments["a"][0] in "0123456789"
+
+
+def _object(*required: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+NUMBER, NINE = {"type": "number"}, {"type": "integer", "minimum": 0, "maximum": 9}
+#: what the parameters of a tool may be -> some
+ODD: dict[str, Any] = {
+    "none": None,
+    "nothing": {},
+    "no type": {"properties": {"a": TEXT}, "required": ["a"]},
+    "anything": _object("a", a=True),
+    "any": {"type": "object", "properties": {"a": {"type": "any"}}},
+    "numbers": _object("a", "b", a=NUMBER, b={"type": "array", "items": NUMBER, "maxItems": 2}),
+    "reference": {"$ref": "#/$defs/a", "$defs": {"a": _object("a", a=TEXT)}},
+    "all of": {"type": "object", "allOf": [_object("a", a=TEXT), _object("b", b=NINE)]},
+    "any of": {"type": "object", "anyOf": [_object("a", a=TEXT), _object("b", b=NINE)]},
+    "one of": {
+        "oneOf": [_object("k", k={"const": "x"}), _object("k", "n", k={"const": "y"}, n=NINE)],
+    },
+    "either argument": {
+        **_object(a=TEXT, b=TEXT), "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+    },
+    "like a keyword": _object("properties", "type", properties=TEXT, type=NINE),
+    "many": _object(**{f"p{n}": {"type": "boolean"} for n in range(40)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parser", FAMILIES)
+@pytest.mark.parametrize("name", ODD)
+def test_random_tokens_fit_odd_parameters(parser: str, name: str) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": ODD[name]}}]
+    made = 0
+    for seed in range(8):
+        try:
+            text = babble(matcher(parser, tools, choice="required"), seed)
+        except AssertionError:  # all JSON has no longest sentence
+            assert name in ("anything", "any", "numbers")
+            continue
+        made += 1
+        (call,) = PARSERS[parser].parse(text, tools).calls
+        schema = {
+            key: v for key, v in (ODD[name] or {}).items() if (key, name) != ("properties", "any")
+        }
+        jsonschema.validate(call.arguments, schema)
+    assert made > 3
+
+
+@pytest.mark.parametrize("parser", FAMILIES)
+def test_numbers_that_no_double_holds_are_not_written(parser: str) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": _object("a", a=NUMBER)}}]
+    said = {
+        "hermes": '<tool_call>\n{{"name": "f", "arguments": {{"a": {}}}}}\n</tool_call>',
+        "llama3_json": '{{"name": "f", "parameters": {{"a": {}}}}}',
+        "mistral": '[TOOL_CALLS][{{"name": "f", "arguments": {{"a": {}}}}}]',
+        "qwen3_coder": "<tool_call>\n<function=f>\n<parameter=a>\n{}\n</parameter>\n"
+        "</function>\n</tool_call>",
+        "pythonic": "[f(a={})]",
+    }[parser]
+    for number, allowed in {"1e999": False, "-0.25": True, "123456789012": True}.items():
+        ids = TOKENIZER.greedy_tokenize(said.format(number))
+        held = matcher(parser, tools, choice="required")
+        assert (held.try_consume_tokens(ids) == len(ids)) is allowed
+
+
+def guide(parser: str) -> Guide:
+    return Guide(cast(Plan, SimpleNamespace(
+        constraint=Constraint("tools"), tools=Tools(choice="required")
+    )), PARSERS[parser], TOKENIZER)  # fmt: skip
+
+
+@pytest.mark.parametrize("parser", FAMILIES)
+@pytest.mark.parametrize(
+    ("schema", "word"),
+    [
+        (_object(a={"type": "array", "items": NINE, "uniqueItems": True}), "uniqueItems"),
+        (_object(a={"oneOf": [NUMBER, {"type": "integer"}]}), "oneOf"),
+        ({**_object(a=TEXT), "dependentRequired": {"a": ["b"]}}, "dependentRequired"),
+        ({**_object(a=TEXT), "if": {"required": ["a"]}}, "if"),
+        (_object("a", a={"enum": []}), "atisfiable"),
+        ({"$ref": "https://example.com/a.json"}, "https://example.com/a.json"),
+        ({"type": "object", "properties": ["a"]}, "no object's schema"),
+        ({"type": "array"}, "no object's schema"),
+    ],
+)
+def test_a_tool_that_nothing_can_be_held_to_is_named(
+    parser: str, schema: dict[str, Any], word: str
+) -> None:
+    bad = {"type": "function", "function": {"name": "bad", "parameters": schema}}
+    with pytest.raises(Refused) as error:
+        guide(parser).matcher(Prompt("p", (), (*TOOLS, bad)), "no")
+    sentence = str(error.value)
+    assert "the tool bad" in sentence
+    assert word in sentence
+    assert len(sentence) < 300
 
 
 def test_a_required_argument_that_is_not_declared_is_given() -> None:
@@ -151,7 +253,7 @@ def test_what_cannot_be_written_is_refused() -> None:
 
     with pytest.raises(Refused, match=r"text cannot be held to the keyword 'not'\.$"):
         grammar("qwen3_coder", "a", {"type": "string", "not": {"const": "b"}})
-    with pytest.raises(Refused, match=r"cannot name the argument 'a b'\.$"):
+    with pytest.raises(Refused, match=r"cannot name the argument 'a b' of the tool f;"):
         grammar("pythonic", "a b", {"type": "string"})
 
 

@@ -29,6 +29,8 @@ WRITTEN = {
     "nemotron_nano_v2": (f"<TOOLCALL>[{F}]</TOOLCALL>\n", f"<TOOLCALL>[{F}, {G}]</TOOLCALL>"),
     "phi4_mini_json": (f"functools[{F}]", f"<|tool_call|>[{F}, {G}]<|/tool_call|>"),
     "firefunction_v2": (f" functools[{F}]", f" functools[{F}, {G}]"),
+    "pangu": (f"[unused11][{F}][unused12]", f"<|tool_call_start|>[{F}, {G}]<|tool_call_end|>"),
+    "qwen2_5_coder": (f"<tools>\n{F}\n</tools>", f"<tools>{F}</tools><tool_call>{G}</tool_call>"),
     "granite": (f"<|tool_call|> [{F}]", f"<|tool_call|>[\n  {F},\n  {G}\n]"),
     "granite-20b-fc": (f"<function_call> {F}", f"<function_call> {F}\n<function_call> {G}"),
     "apertus": (
@@ -79,6 +81,7 @@ def plain(parser: str) -> list[Case]:
 
 
 THOUGHT = {
+    "pangu": ("[unused16]", "[unused17]"),
     "hermes": ("<think>", "</think>"),
     "longcat": ("<longcat_think>", "</longcat_think>"),
     "apriel": ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),

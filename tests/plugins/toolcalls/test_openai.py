@@ -101,6 +101,10 @@ OPENED = [
 #: a decoder left the markers out
 BARE = [
     case("analysisHm.assistantfinalHi", Reply("Hi", "Hm.")),
+    case("analysis So it is. assistantfinal Hi", Reply("Hi", "So it is.")),
+    case("commentary One. assistantfinal Two.", Reply("One. \n Two.")),
+    case("assistantfinal Hi", Reply("Hi")),
+    case("analysis of it, in short", Reply("analysis of it, in short")),
     case('analysisHm.assistantcommentary to=functions.f json{"a": 1}', Reply("", "Hm.", (F,))),
     case('analysisHm.assistant to=functions.fcommentary json{"a": 1}', Reply("", "Hm.", (F,))),
     case('commentary to=f code{"a": 1}assistantfinalHi', Reply("Hi", "", (F,))),

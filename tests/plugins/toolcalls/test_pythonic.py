@@ -23,6 +23,7 @@ VALUES: dict[str, dict[str, Json]] = {
     "a=[true, {'k': null}]": {"a": [True, {"k": None}]},
     "a=-3, b=+4, c=1_000, d=007, e=0": {"a": -3, "b": 4, "c": 1000, "d": 7, "e": 0},
     "a=0x1F, b=0b11, c=0o17": {"a": 31, "b": 3, "c": 15},
+    "a=1, **{'b': 2, 'c': [3]}, d=4": {"a": 1, "b": 2, "c": [3], "d": 4},
     "a=1.5, b=-.5, c=2., d=1e3, e=2E-2": {"a": 1.5, "b": -0.5, "c": 2.0, "d": 1e3, "e": 0.02},
     "a=9223372036854775807": {"a": 2**63 - 1},
     "a=[], b={}, c=()": {"a": [], "b": {}, "c": []},
@@ -72,9 +73,10 @@ BROKEN = {
     "a=b'bytes'": "bytes",
     "a=f'{x}'": "f-string",
     "a=1e999": "beyond any double",
+    "**[1]": "no dictionary",
+    "a=**{}": "'*' stands where a value belongs",
     "a=float('inf')": "no value",
     "a=2j": "no value",
-    "**{'a': 1}": "stands where a value belongs",
     "a=1]": "stands where a comma or ) belongs",
     f"a={'9' * 5000}": "4300",
     f"a={'[' * 200}{']' * 200}": "deeper",
@@ -275,3 +277,15 @@ def test_hostile_text_ends_soon_and_streams_alike(parser: str, text: str) -> Non
     stream = form.stream()
     events = [event for at in range(0, len(text), 7) for event in stream.feed(text[at : at + 7])]
     assert repr(total([*events, *stream.close()])) == repr(form.parse(text))
+
+
+def test_a_number_that_no_double_holds_is_text_where_the_schema_says_so() -> None:
+    text = f"{START}[find(commit=6584e68829, n=[1])]{END}"
+    found = calls(Call("find", {"commit": "6584e68829", "n": [1]}))
+    check(
+        Case(
+            parser="lfm2", text=text, reply=found, tools=(tool("find", commit={"type": "string"}),)
+        )
+    )
+    number = (tool("find", commit={"type": "number"}),)
+    check(Case(parser="lfm2", text=text, reply=calls(), tools=number, problem="beyond any double"))

@@ -103,6 +103,25 @@ def test_schemas_decide_types() -> None:
     assert parser(XML).parse(text, tools).calls == (Call("g", {"a": 1, "b": "1"}),)
 
 
+def test_text_is_what_the_schema_says_of_it() -> None:
+    text = '<call><f=g><p=a>{"x": 1}</p><p=b>1.50</p><p=c>maybe</p></f></call>'
+    either = {"anyOf": [{"type": "string"}, {"type": "object"}]}
+    tools = (tool("g", a=either, b=either, c={"type": "boolean"}),)
+    (call,) = parser(XML).parse(text, tools).calls
+    assert call.arguments == {"a": {"x": 1}, "b": "1.50", "c": "maybe"}
+
+
+def test_stretches_are_joined_as_declared() -> None:
+    fields = {
+        "thinking": {"open": "<t>", "close": "</t>", "repeats": True, "join": " "},
+        "content": {"repeats": True, "join": "; "},
+    }
+    text = "<t>one</t>Hi<t>two</t>\n<t></t>you"
+    assert parser(fields).parse(text) == Reply("Hi; you", "one two")
+    fields["content"]["join"] = 3
+    assert "join of field 'content' is no text" in parser(fields).parse("Hi").problems[0]
+
+
 def test_a_prompt_may_have_opened_the_reasoning() -> None:
     assert parser(JSON).think == ("<think>", "</think>")
     assert parser(JSON).parse("hm</think>Hi", starts_in_reasoning=True) == Reply("Hi", "hm")
