@@ -9,7 +9,7 @@ from rich.text import Text
 
 from infra.console import Console, counted, value
 from infra.experiment import Outcome
-from infra.sweeps.cells import DONE, DOUBLE, REFUSED, Cell, loads
+from infra.sweeps.cells import DONE, DOUBLE, REFUSED, Cell, loads, unfit
 
 #: metrics of a row, where a run has them
 METRICS = ("decode_tps", "tool_call_exact", "bfcl_correct", "peak_memory")
@@ -83,6 +83,8 @@ class Progress:
         for cell in cells:
             if cell.state == REFUSED:
                 say(f"  refused: {cell.name}: {cell.cause}")
+        for cell, problem in unfit(self.waiting):
+            say(f"  will be refused: {cell.name}: {problem}")
         for cell in self.waiting[:MOST]:
             say(f"  {cell.name}")
         if (rest := len(self.waiting) - MOST) > 0:
