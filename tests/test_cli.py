@@ -115,6 +115,11 @@ REFUSED = [
     (["+hydra.x=1"], "There is no key 'hydra.x'"),
     (["++hydra.job.y=1"], "There is no key 'hydra.job.y'"),
     (["hydra.x=1"], "There is no key 'hydra.x'"),
+    (["-m", "hydra/launcher=basik"], "Did you mean 'basic'?"),
+    (
+        ["-m", "hydra/launcher=ray", "hydra.launcher.worker=2"],
+        "Did you mean 'hydra.launcher.workers'",
+    ),
     (["tools.parser=\u00fc"], "quote its text, as in tools.parser="),
     (["seed=1", "word"], "'word' is not KEY=VALUE"),
     (["seed=1", ""], "The argument '' has no key"),

@@ -121,6 +121,18 @@ def test_joblib_loses_no_run_in_the_local_store(
     assert len(records(home)) == 4
 
 
+def test_a_launcher_is_not_bothered_where_all_is_done(
+    infra: Callable[..., Done], home: Path, plugins: dict[str, str]
+) -> None:
+    distribution, (joblib, _) = LAUNCHERS["joblib"]
+    if not machine.versions((distribution,)):
+        pytest.skip(f"{distribution} is not installed")
+    assert infra(*SWEEP, "tracking=none", **plugins).code == 0
+    broken = "hydra.launcher.n_jobs=0"
+    done = infra(*SWEEP, joblib, broken, "tracking=none", **plugins)
+    assert "the launcher gave up" not in done.err
+
+
 def in_mlflow(home: Path) -> tuple[Any, list[Any]]:
     """The one sweep of the local store, and its runs."""
     from mlflow import MlflowClient

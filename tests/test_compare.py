@@ -120,7 +120,7 @@ def test_what_differs_besides_is_said(home: Path) -> None:
     told = warned("quantization=q4", "quantization=none")
     assert "the machines differ: a CPU here / a CPU there" in told
     assert "the runs differ in infra: 1, 2" in told
-    assert "6 of 6 runs of B were disturbed, such as: it swapped" in told
+    assert "B was disturbed in 6 of 6 runs, such as: it swapped" in told
 
 
 def test_other_tokens_for_the_same_prompts_are_said(home: Path) -> None:
@@ -139,7 +139,7 @@ def test_failed_runs_are_left_out_and_counted(home: Path) -> None:
     repeats(5, quantization="none")
     a, _ = sides("quantization=q4", "quantization=none")
     assert (len(a.runs), a.failed) == (5, 1)
-    assert "1 runs of A did not finish" in warned("quantization=q4", "quantization=none")
+    assert "left out of A, as not finished: 1 run" in warned("quantization=q4", "quantization=none")
 
 
 def test_runs_one_side_after_the_other_are_said(home: Path) -> None:

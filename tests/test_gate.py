@@ -51,7 +51,7 @@ def test_the_worst_metric_decides(home: Path, capsys: pytest.CaptureFixture[str]
     repeats(2, experts_active=2, wrong=range(10))
     assert gate.main([ONE, TWO, *SPEED, *SCORE]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "decode_tps: cannot tell, 2 runs against 2 are too few: 5 a side are needed"
+    assert lines[0] == "decode_tps: cannot tell, 2 runs against 2, and 5 a side are needed"
     assert lines[1].startswith("tool_call_exact: worse, ")
 
 
@@ -101,17 +101,22 @@ def test_the_candidate_is_the_newest_sweep_set_up_alike(home: Path) -> None:
         ([ONE, TWO, "last", *SPEED], "several words with vs"),
         ([ONE, *SPEED, "--tolerence", "5%"], "Did you mean '--tolerance'"),
         (["none.jsonl", TWO, *SPEED], "cannot be read"),
-        (["bad.jsonl", TWO, *SPEED], "holds no runs"),
+        (["bad.jsonl", TWO, *SPEED], "bad.jsonl, entry 1: no run"),
+        (["empty.jsonl", TWO, *SPEED], "empty.jsonl holds no runs"),
+        (["empty.jsonl", *SPEED], "empty.jsonl holds no runs"),
+        (["text.jsonl", TWO, *SPEED], "text.jsonl is not JSON"),
         (["--save", "base.jsonl"], "takes the runs to save"),
         (["--save", "base.txt", ONE], "base.txt.jsonl"),
         (["backend=echo", "vs", "last", *SPEED], "several configurations"),
-        ([TWO, TWO, *SPEED], "share 1 runs"),
+        ([TWO, TWO, *SPEED], "share 1 run, such as"),
     ],
 )
 def test_misuse_is_one_sentence(home: Path, arguments: list[str], said: str) -> None:
     repeats(1, experts_active=1)
     repeats(1, experts_active=2)
     Path("bad.jsonl").write_text('{"a": 1}\n')
+    Path("empty.jsonl").touch()
+    Path("text.jsonl").write_text("decode_tps 5\n")
     with pytest.raises(Refused, match=said):
         gate.main(arguments)
 

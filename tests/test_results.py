@@ -74,3 +74,4 @@ def test_a_filter_that_nothing_fits_is_said(made: Infra) -> None:
     done = made("results", "status=KILLED")
     assert (done.code, done.out) == (0, ""), done.err
     assert "No run fits status=KILLED" in done.err
+    assert made("results", "status=KILLED", "--json").out == "[]\n"

@@ -41,8 +41,12 @@ class OptunaSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Search for what ``params`` and the command line leave open."""
-        from infra.sweeps import search  # noqa: PLC0415  # Hydra imports plugins at every start
+        from infra.errors import Refused  # noqa: PLC0415  # Hydra imports plugins at every start
+        from infra.sweeps import search  # noqa: PLC0415  # as above
 
+        for key in ("trials", "at_once"):
+            if getattr(self, key) < 1:
+                raise Refused(f"hydra.sweeper.{key}={getattr(self, key)} must be at least 1.")
         assert self.hydra_context
         assert self.config
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -61,7 +65,20 @@ class OptunaSweeper(BasicSweeper):
 
 
 def chosen(trial: "Trial", override: Override) -> str:
-    """``override`` with one value for ``trial``."""
+    """``override`` with one value for ``trial``.
+
+    Raises:
+        Refused: there is nothing to choose from.
+    """
+    from infra.errors import Refused  # noqa: PLC0415  # as above
+
+    try:
+        return _chosen(trial, override)
+    except ValueError as error:
+        raise Refused(f"{override.input_line} cannot be searched: {error}") from error
+
+
+def _chosen(trial: "Trial", override: Override) -> str:
     if not override.is_sweep_override():
         return str(override.input_line)
     key, value = override.get_key_element(), override.value()

@@ -71,6 +71,14 @@ def test_llama_bench_markdown_has_its_columns(rows: list[Row]) -> None:
     assert "experts.active=2" in body[0]
 
 
+def test_llama_bench_markdown_shows_layers_on_a_gpu(rows: list[Row]) -> None:
+    for row in rows:
+        row.data["facts"] |= {"device": "cuda:0", "options": {"gpu_layers": 24}}
+    header, _, first, *_ = llama_bench.as_markdown(rows).splitlines()
+    assert "| backend    | ngl | threads |" in header
+    assert first.split("|")[5] == "  24 "
+
+
 def test_a_run_without_generations_has_no_tests(rows: list[Row]) -> None:
     for row in rows:
         Path(row.folder / "generations.jsonl").unlink()

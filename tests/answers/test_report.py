@@ -159,6 +159,8 @@ def test_a_browser_shows_it(source: Path, tab: chromium.Page, width: int, scheme
     assert min(tab.evaluate(widths)) > 100
     assert tab.evaluate("document.querySelectorAll('.plots a').length") == 3 * 6
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    cells = "[...document.querySelectorAll('.bests td, .effects td')]"
+    assert max(tab.evaluate(f"{cells}.map(e => e.getBoundingClientRect().right)")) <= width
     colour = "getComputedStyle(document.body).backgroundColor"
     assert tab.evaluate(colour) == {"light": "rgb(255, 255, 255)"}.get(scheme, "rgb(20, 24, 29)")
 

@@ -45,6 +45,16 @@ def test_a_number_is_found_however_it_is_typed(home: Path, typed: str) -> None:
     assert select(["sampling.temperature=0.01"]) == []
 
 
+@pytest.mark.parametrize("typed", ["1GB", "1000000000", "2GB,1000MB"])
+def test_a_limit_of_memory_is_found_as_it_was_typed(home: Path, typed: str) -> None:
+    free, limited = repeats(2)
+    data = json.loads((limited / RECORD).read_text())
+    data["plan"]["memory"] = 1_000_000_000
+    (limited / RECORD).write_text(json.dumps(data))
+    assert names(select([f"limits.memory={typed}"])) == [limited.name]
+    assert names(select(["limits.memory=null"])) == [free.name]
+
+
 def test_a_sweep_keeps_its_own_runs_when_it_is_run_again(home: Path) -> None:
     first = repeats(3, sweep="s1")
     second = repeats(3, sweep="s2")

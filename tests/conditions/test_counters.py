@@ -50,11 +50,11 @@ def test_only_usable_cpus_count(monkeypatch: pytest.MonkeyPatch) -> None:
     times = [psutil.cpu_times()._replace(user=user, nice=0, system=0) for user in (1, 10, 100)]
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: times)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 2}, raising=False)
-    assert (counters.read().cpus, counters.read().busy) == (2, 101)
+    assert (counters.read().cpus, counters.read().busy) == ((0, 2), 101)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 7}, raising=False)
-    assert (counters.read().cpus, counters.read().busy) == (3, 111)
+    assert (counters.read().cpus, counters.read().busy) == ((0, 1, 2), 111)
     monkeypatch.delattr(os, "sched_getaffinity")
-    assert counters.read().cpus == 3
+    assert counters.read().cpus == (0, 1, 2)
 
 
 def test_heat_and_frequency_are_read_where_they_are(

@@ -1,13 +1,15 @@
 """What becomes a flag, and what does not."""
 
+from typing import Any
+
 from infra.conditions import flags
 from infra.conditions.counters import Counters
 
-CALM = Counters(time=100, cpus=2, busy=50, ours=40, frequency_limit=3000)
+CALM = Counters(time=100, cpus=(0, 1), busy=50, ours=40, frequency_limit=3000)
 NOTHING = {"asked": "asis", "effective": "warm", "read": 0, "weights": 10}
 
 
-def after(**changed: float) -> tuple[str, ...]:
+def after(**changed: Any) -> tuple[str, ...]:
     """The flags of ten seconds in which we worked for 15 CPU-seconds, and this changed."""
     later = CALM._replace(time=110, busy=65, ours=55)._asdict()
     return flags.between(CALM, Counters(**{**later, **changed}), (), NOTHING)
@@ -19,7 +21,7 @@ def test_a_calm_machine_has_none() -> None:
 
 
 def test_a_machine_that_counts_nothing_has_none() -> None:
-    nothing = Counters(time=1, cpus=1)
+    nothing = Counters(time=1, cpus=(0,))
     assert flags.between(nothing, nothing._replace(time=2, ours=9), (), NOTHING) == ()
     assert flags.between(nothing, nothing, (), {"asked": "asis", "effective": "unknown"}) == ()
 
@@ -38,6 +40,12 @@ def test_each_flag_is_a_sentence_with_its_numbers() -> None:
     )
     assert after(frequency_limit=1500) == (
         "the CPUs' highest allowed frequency fell from 3000 to 1500 MHz",
+    )
+
+
+def test_other_cpus_than_before_are_said_and_not_summed() -> None:
+    assert after(cpus=(1,), busy=4000, stolen=4000) == (
+        "the CPUs that the run may use changed from 0, 1 to 1",
     )
 
 

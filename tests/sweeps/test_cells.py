@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from infra.plan import Load, Plan, PromptSet, Weights
-from infra.sweeps.cells import Cell, axes, loads, ordered
+from infra.resources import preflight
+from infra.sweeps.cells import Cell, axes, loads, ordered, unfit
 
 PLAN = Plan(
     Weights("m", "/m", "gguf", "d"),
@@ -48,6 +51,19 @@ def test_repeats_are_interleaved_and_shuffled_by_the_seed() -> None:
     assert all(loads(each) == 2 for each in rounds)
     assert labels(found) == labels(ordered(cells(4), "load", 7))
     assert labels(found) != labels(ordered(cells(4), "load", 8))
+
+
+def test_what_its_limit_cannot_hold_is_told_once_a_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(plan: Plan, prompts: object) -> preflight.Verdict:
+        return preflight.Verdict({}, "too large" if plan.quantization == "q4" else None)
+
+    monkeypatch.setattr(preflight, "judge", judge)
+    limited = [replace(cell, plan=replace(cell.plan, memory=1)) for cell in cells()]
+    [(cell, problem)] = unfit(limited)
+    assert (cell.label, problem) == ("q40", "too large")
+    assert list(unfit(cells())) == []
+    warned = [replace(cell, plan=replace(cell.plan, preflight="warn")) for cell in limited]
+    assert list(unfit(warned)) == []
 
 
 def test_axes_are_the_keys_that_differ() -> None:

@@ -98,6 +98,25 @@ def test_objectives_without_a_search_are_refused(
     assert "objectives= is for a search" in done.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["hydra.sweeper.trials=0"], "hydra.sweeper.trials=0 must be at least 1"),
+        (["hydra.sweeper.at_once=0"], "hydra.sweeper.at_once=0 must be at least 1"),
+        (["hydra.sweeper.trial=1"], "Did you mean 'hydra.sweeper.trials'"),
+        (["seed=interval(2,1)"], "seed=interval(2,1) cannot be searched: "),
+        (["seed=glob(*)"], "seed=glob(*) cannot be searched: "),
+    ],
+)
+def test_a_search_without_sense_is_one_sentence(
+    infra: Callable[..., Done], arguments: list[str], said: str
+) -> None:
+    fixed = "backend=echo", "tracking=none", "objectives=[peak_memory]"
+    done = infra("-m", "hydra/sweeper=optuna", *fixed, *arguments)
+    assert (done.code, done.err.count("\n")) == (2, 1), done.err
+    assert said in done.err
+
+
 def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "versions", lambda names: {})
     with pytest.raises(Refused, match=r"infra\[optuna\]"):

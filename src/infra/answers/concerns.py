@@ -5,6 +5,7 @@ from typing import Any
 
 from infra.answers.compare import REPEATS, Common
 from infra.answers.sides import Run, Side, differing
+from infra.console import counted
 from infra.errors import Refused
 
 
@@ -14,7 +15,9 @@ def check_apart(a: Side, b: Side) -> None:
         Refused: a run stands on both sides.
     """
     if both := {run.name for run in a.runs} & {run.name for run in b.runs}:
-        raise Refused(f"{a.name} and {b.name} share {len(both)} runs, such as {min(both)}.")
+        raise Refused(
+            f"{a.name} and {b.name} share {counted(len(both), 'run')}, such as {min(both)}."
+        )
 
 
 def concerns(a: Side, b: Side, shared: Common) -> Iterator[str]:
@@ -56,8 +59,8 @@ def _about_prompts(a: Side, b: Side, shared: Common) -> Iterator[str]:
         )
     elif shared.total > len(shared.keys):
         yield (
-            f"only {len(shared.keys)} of {shared.total} prompts were asked on both sides: speeds "
-            "and shares are of those, memory and load times of all"
+            f"both sides were asked only {len(shared.keys)} of {counted(shared.total, 'prompt')}: "
+            "speeds and shares are of those, memory and load times of all"
         )
     if changed := _retokenized(a, b, shared.keys):
         yield (
@@ -119,15 +122,15 @@ def _cache(run: Run) -> Any:
 
 def _about_runs(side: Side) -> Iterator[str]:
     if side.failed:
-        yield f"{side.failed} runs of {side.name} did not finish and are left out"
+        yield f"left out of {side.name}, as not finished: {counted(side.failed, 'run')}"
     if (n := len(side.runs)) < REPEATS:
         yield (
-            f"{side.name} has {n} finished {'run' if n == 1 else 'runs'}: speeds and memory need "
+            f"{side.name} has {counted(n, 'finished run')}: speeds and memory need "
             f"{REPEATS} to say more than a ratio, as repeats={REPEATS} makes them in a sweep"
         )
     flagged = [flags for run in side.runs if (flags := run.data.get("flags"))]
     if flagged:
         yield (
-            f"{len(flagged)} of {len(side.runs)} runs of {side.name} were disturbed, such as: "
-            f"{flagged[0][0]}"
+            f"{side.name} was disturbed in {len(flagged)} of {counted(len(side.runs), 'run')}, "
+            f"such as: {flagged[0][0]}"
         )

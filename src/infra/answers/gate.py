@@ -10,6 +10,7 @@ from infra.answers.measured import Kind
 from infra.answers.selection import Row, everything
 from infra.answers.sides import FREE, Run, from_row
 from infra.answers.wording import least, relation
+from infra.console import counted
 from infra.errors import Refused, nearest
 
 FINE, WORSE, UNSURE = "fine", "worse", "cannot tell"
@@ -54,8 +55,8 @@ class Rule:
 def _too_few(found: Finding) -> str:
     new, base = found.samples
     if found.scale == "share":
-        return f"{new} prompts are too few: {PROMPTS} are needed"
-    return f"{new} runs against {base} are too few: {REPEATS} a side are needed"
+        return f"{counted(new, 'common prompt')}, and {PROMPTS} are needed"
+    return f"{counted(new, 'run')} against {base}, and {REPEATS} a side are needed"
 
 
 def rules(

@@ -9,7 +9,7 @@ of a run are the samples. What llama.cpp knows and infra does not is null.
 
 import json
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +29,8 @@ FIELDS = (
 )  # fmt: skip
 #: the Markdown table's columns with their widths there; negative ones stand at the left
 COLUMNS = {
-    "model": -30, "size": 10, "params": 10, "backend": -10, "threads": 7, "test": 15, "t/s": 20,
+    "model": -30, "size": 10, "params": 10, "backend": -10, "ngl": 3, "threads": 7, "test": 15,
+    "t/s": 20,
 }  # fmt: skip
 #: keys of the command line that llama-bench has a column for, or that are none of a model's
 TOLD = {"model", "backend", "quantization", "prompts", "repeat", "seed", "name", "isolation"}
@@ -41,9 +42,13 @@ def as_jsonl(rows: Sequence[Row]) -> str:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """llama-bench's own table."""
-    rule = [f"{'-' * (abs(w) - 1)}{':' if w > 0 else '-'}" for w in COLUMNS.values()]
-    lines = [_line(list(COLUMNS)), f"| {' | '.join(rule)} |", *map(_row, tests(rows))]
+    """llama-bench's own table, with the layers on a GPU where one was used."""
+    found = list(tests(rows))
+    offloaded = any("CPU" not in test["backends"] for test in found)
+    widths = {name: w for name, w in COLUMNS.items() if offloaded or name != "ngl"}
+    rule = [f"{'-' * (abs(w) - 1)}{':' if w > 0 else '-'}" for w in widths.values()]
+    header = _line({name: name for name in widths}, widths)
+    lines = [header, f"| {' | '.join(rule)} |", *(_line(_cells(test), widths) for test in found)]
     return "\n".join(lines) + "\n"
 
 
@@ -126,25 +131,25 @@ def _deviation(values: Sequence[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def _row(test: dict[str, Json]) -> str:
+def _cells(test: dict[str, Json]) -> dict[str, str]:
+    """What each column shows of a test."""
     name = f"pp{test['n_prompt']}" if test["n_prompt"] else f"tg{test['n_gen']}"
     depth = f" @ d{test['n_depth']}" if test["n_depth"] else ""
-    size, count = test["model_size"], test["model_n_params"]
-    return _line(
-        [
-            test["model_type"],
-            f"{size / 2**20:.2f} MiB" if size < 2**30 else f"{size / 2**30:.2f} GiB",
-            f"{count / 1e6:.2f} M" if count < 1e9 else f"{count / 1e9:.2f} B",
-            test["backends"],
-            str(test["n_threads"] or ""),
-            name + depth,
-            f"{test['avg_ts']:.2f} ± {test['stddev_ts']:.2f}",
-        ]
-    )
+    size, count, layers = test["model_size"], test["model_n_params"], test["n_gpu_layers"]
+    return {
+        "model": test["model_type"],
+        "size": f"{size / 2**20:.2f} MiB" if size < 2**30 else f"{size / 2**30:.2f} GiB",
+        "params": f"{count / 1e6:.2f} M" if count < 1e9 else f"{count / 1e9:.2f} B",
+        "backend": test["backends"],
+        "ngl": "" if layers is None else str(layers),
+        "threads": str(test["n_threads"] or ""),
+        "test": name + depth,
+        "t/s": f"{test['avg_ts']:.2f} ± {test['stddev_ts']:.2f}",
+    }
 
 
-def _line(cells: Sequence[str]) -> str:
-    """Cells in the widths of COLUMNS."""
-    widths = COLUMNS.values()
-    filled = [c.ljust(-w) if w < 0 else c.rjust(w) for c, w in zip(cells, widths, strict=True)]
+def _line(cells: Mapping[str, str], widths: Mapping[str, int]) -> str:
+    filled = [
+        cells[name].ljust(-w) if w < 0 else cells[name].rjust(w) for name, w in widths.items()
+    ]
     return f"| {' | '.join(filled)} |"

@@ -7,6 +7,7 @@ Teachers Should Know About the Bootstrap", The American Statistician 69:4), with
 freedom of Welch (1947). docs/statistics.md has the method at length, and how often it is right.
 """
 
+import functools
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
@@ -99,6 +100,7 @@ def paired(differences: Floats) -> Estimate:
     return Estimate(value, min(value, float(low)), max(value, float(high)), error, MANY)
 
 
+@functools.lru_cache(1000)
 def t_quantile(probability: float, df: float) -> float:
     """Student's t at ``probability`` of at least 0.5, ``df`` of at least 1.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from infra import runs
 from infra.errors import Refused, nearest
 from infra.record import RECORD
+from infra.resources import limits
 from infra.sweeps import folder as sweeps
 from infra.types import Json
 
@@ -16,6 +17,7 @@ WORDS = {
     "experts_active": "experts.active",
     "sampling.seed": "seed",
     "constraint.kind": "constraint",
+    "memory": "limits.memory",
 }
 #: parts of a plan that are no choice of the experiment
 APART = {"plugins", "machine", "versions", "tracking", "sweep", "cell", "timeout"}
@@ -125,13 +127,19 @@ def _filtered(rows: list[Row], word: str) -> list[Row]:
     known = {axis for row in rows for axis in row.axes}
     if key not in known:
         raise Refused(f"No run has a key {key!r}. {nearest(key, known)}")
-    values = {_number(value) for value in wanted.split(",")}
+    values = {_typed(key, value) for value in wanted.split(",")}
     return [row for row in rows if values & _spellings(row.axes.get(key))]
 
 
 def _spellings(value: Json) -> set[str | float]:
     """What may be typed for a value: 0 is 0.0."""
     return {_number(str(value)), _number(_word(value))}
+
+
+def _typed(key: str, text: str) -> str | float:
+    """A value of a filter; a limit may be written as for a run."""
+    size = key == WORDS["memory"] and text != "null"
+    return float(limits.parse(text)) if size else _number(text)
 
 
 def _number(text: str) -> str | float:

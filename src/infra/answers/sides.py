@@ -1,7 +1,7 @@
 """The two sides of a comparison: runs of one configuration each, from this disk or from a file."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from infra.answers import answered
 from infra.answers.answered import Answer
 from infra.answers.measured import Kind
 from infra.answers.selection import Row, axes, select
+from infra.console import counted
 from infra.errors import Refused
 from infra.files import write_atomic
 from infra.types import Json
@@ -21,6 +22,8 @@ BETWEEN = "vs"
 FREE = {"repeat", "name"}
 #: endings of an exported file
 EXPORTED = (".jsonl", ".json")
+#: what makes such a file
+WRITERS = "infra gate --save FILE and infra results --jsonl write files of runs."
 #: parts of record.json that are long and that no comparison needs
 LEFT_OUT = {"samples"}
 
@@ -90,7 +93,7 @@ def chosen(words: Sequence[str]) -> list[Run]:
         Refused: there are none, or the file cannot be read.
     """
     if len(words) == 1 and words[0].endswith(EXPORTED):
-        return list(_from_file(Path(words[0])))
+        return _from_file(Path(words[0]))
     found = [from_row(row) for row in select(words)]
     if not found:
         raise Refused(f"No run fits {' '.join(words)!r}: infra results shows what there is.")
@@ -105,7 +108,7 @@ def side(name: str, found: Sequence[Run]) -> Side:
     """
     done = sorted((r for r in found if r.data["status"] == "FINISHED"), key=_repeat)
     if not done:
-        raise Refused(f"None of the {len(found)} runs of {name} has finished.")
+        raise Refused(f"No run of {name} has finished ({counted(len(found), 'run')} did not).")
     _check_alike(name, done)
     return Side(name, tuple(done), len(found) - len(done))
 
@@ -162,36 +165,38 @@ def from_row(row: Row) -> Run:
     return Run(row.name, row.data, row.axes, answered.read(row.folder))
 
 
-def _from_file(path: Path) -> Iterator[Run]:
+def _from_file(path: Path) -> list[Run]:
     """
     Raises:
-        Refused: the file cannot be read, or holds something else.
+        Refused: the file cannot be read, is empty, or holds something else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        rows = json.loads(text) if text.startswith("[") else _objects(text)
-        yield from [_from_json(row) for row in rows]
+        rows = _objects(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refused(
-            f"{path} holds no runs ({error!r}): infra gate --save FILE and infra results --jsonl "
-            "write such files."
-        ) from error
+    except ValueError as error:
+        raise Refused(f"{path} is not JSON, nor JSON lines: {error}. {WRITERS}") from error
+    if not rows:
+        raise Refused(f"{path} holds no runs. {WRITERS}")
+    return [_from_json(row, f"{path}, entry {number}") for number, row in enumerate(rows, 1)]
 
 
 def _objects(text: str) -> list[Json]:
-    """One object that may take several lines, or one a line."""
+    """The items of a list, one object that may take several lines, or one a line."""
     try:
-        return [json.loads(text)]
+        whole = json.loads(text)
     except ValueError:
         return [json.loads(line) for line in text.split("\n") if line.strip()]
+    return whole if isinstance(whole, list) else [whole]
 
 
-def _from_json(row: Mapping[str, Json]) -> Run:
-    data = row.get("record", row)
-    answers = [answered.from_json(each) for each in row.get("answers", ())]
-    return Run(str(row.get("run", data["identity"])), data, axes(data), answers)
+def _from_json(row: Mapping[str, Json], place: str) -> Run:
+    try:
+        data = row.get("record", row)
+        answers = [answered.from_json(each) for each in row.get("answers", ())]
+        return Run(str(row.get("run", data["identity"])), data, axes(data), answers)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(f"{place}: no run, or one of another version. {WRITERS}") from error
 
 
 def _to_json(run: Run) -> dict[str, Json]:

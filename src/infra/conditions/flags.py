@@ -23,20 +23,31 @@ def between(
     """One sentence for each thing that happened between two readings around a run; ``cache`` as
     ``pagecache.found`` tells it."""
     apart = drift.in_run(generations), pagecache.doubt(cache)
-    found = *_load(before, after), *_throttling(before, after), *apart
+    found = *_load(before, after), *_swapping(before, after), *_throttling(before, after), *apart
     return tuple(each for each in found if each)
 
 
 def _load(before: Counters, after: Counters) -> Iterator[str]:
-    """Others at work on the CPUs that the run may use, and memory that was swapped."""
+    """Others at work on the CPUs that the run may use; of others than before, sums tell nothing."""
+    if before.cpus != after.cpus:
+        yield f"the CPUs that the run may use changed from {_list(before)} to {_list(after)}"
+        return
     seconds = max(after.time - before.time, 1e-9)
     foreign = (after.busy - before.busy - (after.ours - before.ours)) / seconds
     stolen = (after.stolen - before.stolen) / seconds
-    whole = f"CPUs, of {after.cpus} that the run may use"
+    whole = f"CPUs, of {len(after.cpus)} that the run may use"
     if foreign > FOREIGN:
         yield f"other processes took {foreign:.2f} {whole}"
     if stolen > FOREIGN:
         yield f"the virtual machine's host withheld {stolen:.2f} {whole} (steal time)"
+
+
+def _list(counters: Counters) -> str:
+    return ", ".join(map(str, counters.cpus))
+
+
+def _swapping(before: Counters, after: Counters) -> Iterator[str]:
+    """Memory that went to a disk or came back."""
     inward = after.swapped_in - before.swapped_in
     outward = after.swapped_out - before.swapped_out
     if max(inward, outward) >= SWAPPED:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from infra.configuration.vocabulary import choices, groups, hydra_keys, known_keys
+from infra.configuration.vocabulary import choices, groups, hydra_keys, known_keys, plugin_keys
 from infra.errors import Refused, nearest
 from infra.plugins import Registry
 
@@ -75,7 +75,8 @@ def _unknown_key(found: re.Match[str], text: str) -> str:
     key = _key(found, text)
     if key.startswith("model.sources."):
         return f"There is no {key} yet: write +{key}=VALUE to add it."
-    known = hydra_keys() if key.startswith("hydra.") else [*known_keys(), *groups()]
+    ours, hydras = [*known_keys(), *groups()], [*hydra_keys(), *plugin_keys()]
+    known = hydras if key.startswith("hydra.") else ours
     return f"There is no key {key!r}. {nearest(key, known)}"
 
 

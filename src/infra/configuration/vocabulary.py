@@ -7,11 +7,22 @@ from typing import Any, cast
 from infra.configuration.schema import Config
 from infra.plugins import Registry, bundled
 
+#: Hydra's own groups that are of use here
+HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
+
 
 def choices(group: str, registry: Registry) -> list[str]:
     """The names that ``group=NAME`` takes."""
     offered = registry.names("infra_backends") if group == "backend" else []
+    offered += _stored(group) if group in HYDRA_GROUPS else []
     return sorted({*files(group, registry), *offered})
+
+
+def _stored(group: str) -> list[str]:
+    """The names of a group that Hydra's plugins bring."""
+    from hydra.core.config_store import ConfigStore
+
+    return [Path(name).stem for name in ConfigStore.instance().list(group)]
 
 
 def files(group: str, registry: Registry) -> list[str]:
@@ -35,6 +46,21 @@ def known_keys(node: type = Config, prefix: str = "") -> list[str]:
         nested = kind is not None and is_dataclass(kind)
         found += known_keys(cast("type", kind), f"{name}.") if nested else [name]
     return found
+
+
+def plugin_keys() -> list[str]:
+    """The keys that Hydra's launchers and sweepers have, whichever of them is chosen."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    nodes = [
+        (group.replace("/", "."), store.load(f"{group}/{name}.yaml").node)
+        for group in HYDRA_GROUPS
+        for name in _stored(group)
+    ]
+    return [
+        f"{prefix}.{key}" for prefix, node in nodes for key in map(str, node) if key != "_target_"
+    ]
 
 
 def hydra_keys() -> list[str]:

@@ -12,12 +12,12 @@ from rich.text import Text
 from infra import tables
 from infra.console.answers import answers
 from infra.console.live import View
-from infra.console.numbers import lined, routed, shown, summary, title, value
+from infra.console.numbers import counted, lined, routed, shown, summary, title, value
 from infra.console.streams import Stream
 from infra.plan import Plan
 from infra.types import Record
 
-__all__ = ["Console", "View", "shown", "value"]
+__all__ = ["Console", "View", "counted", "shown", "value"]
 
 #: columns of a table that goes into a file or a pipe
 WIDE = 200

@@ -66,6 +66,14 @@ def with_interval(measure: Json) -> str:
     return f"{value(measure)} [{low}, {high}]"
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    >>> counted(1, "run"), counted(0, "load")
+    ('1 run', '0 loads')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def shown(value: Json, unit: str) -> str:
     """A number with its unit, in the size people read."""
     if unit == "bytes":

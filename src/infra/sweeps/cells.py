@@ -11,6 +11,7 @@ from infra.configuration.schema import Config
 from infra.errors import Refused
 from infra.plan import Plan
 from infra.plugins import registry
+from infra.resources import preflight
 from infra.types import Json, Prompt
 
 RUN, DONE, REFUSED, DOUBLE = "run", "done before", "refused", "double"
@@ -94,6 +95,15 @@ def unrecorded(cells: Iterable[Cell]) -> Iterator[Cell]:
     for cell in cells:
         if cell.state == REFUSED and (cell.identity, f"refused: {cell.cause}") not in told:
             yield cell
+
+
+def unfit(cells: Iterable[Cell]) -> Iterator[tuple[Cell, str]]:
+    """The cells that need more memory than their own limit, the first of each load, and why; they
+    are refused when it is their turn."""
+    limited = (cell for cell in cells if cell.plan.memory and cell.plan.preflight == "refuse")
+    for cell in {each.plan.load_key: each for each in reversed(list(limited))}.values():
+        if problem := preflight.judge(cell.plan, cell.prompts).problem:
+            yield cell, problem
 
 
 def _finished() -> set[tuple[str, int]]:

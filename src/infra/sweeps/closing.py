@@ -10,11 +10,10 @@ import filelock
 from infra import tracking
 from infra.answers import report
 from infra.answers.selection import Row, everything, of_sweep
-from infra.console import Console
+from infra.console import Console, counted
 from infra.plan import Tracking
 from infra.sweeps import folder as sweeps
 from infra.sweeps.cells import DONE, DOUBLE, REFUSED
-from infra.sweeps.progress import counted
 from infra.types import Json
 
 

@@ -7,9 +7,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from infra.console import Console, value
+from infra.console import Console, counted, value
 from infra.experiment import Outcome
-from infra.sweeps.cells import DONE, DOUBLE, REFUSED, Cell, loads
+from infra.sweeps.cells import DONE, DOUBLE, REFUSED, Cell, loads, unfit
 
 #: metrics of a row, where a run has them
 METRICS = ("decode_tps", "tool_call_exact", "bfcl_correct", "peak_memory")
@@ -20,14 +20,6 @@ FLAG = "⚑"
 MOST = 20
 #: characters of the bar
 BAR = 30
-
-
-def counted(number: int, noun: str) -> str:
-    """
-    >>> counted(1, "run"), counted(0, "load")
-    ('1 run', '0 loads')
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 class Progress:
@@ -59,8 +51,8 @@ class Progress:
         """No bar any more; how many runs were disturbed."""
         self.console.below = None
         if self._flags:
-            share = f"{len(self._flags)} of {self.done} runs were disturbed ({FLAG})"
-            self.console.warn(f"{share}, such as: {self._flags[-1]}")
+            share = f"{len(self._flags)} of {counted(self.done, 'run')}"
+            self.console.warn(f"disturbed ({FLAG}): {share}, such as: {self._flags[-1]}")
 
     @property
     def left(self) -> str:
@@ -91,6 +83,8 @@ class Progress:
         for cell in cells:
             if cell.state == REFUSED:
                 say(f"  refused: {cell.name}: {cell.cause}")
+        for cell, problem in unfit(self.waiting):
+            say(f"  will be refused: {cell.name}: {problem}")
         for cell in self.waiting[:MOST]:
             say(f"  {cell.name}")
         if (rest := len(self.waiting) - MOST) > 0:

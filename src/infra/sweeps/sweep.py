@@ -98,7 +98,7 @@ class Sweep:
         with Interrupts() as interrupts:
             try:
                 self.refuse()
-                if self.launch:
+                if self.launch and self.waiting:
                     here.console.warn(here.outbox.meanwhile(self.tracking, runs.root()))
                     with interrupts.allowed():
                         self.run_elsewhere(self.launch)

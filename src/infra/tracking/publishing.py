@@ -1,6 +1,7 @@
 """One finished run, sent to MLflow."""
 
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -118,15 +119,22 @@ def _send(found: Record, folder: Path, store: Store) -> str:
     run = client.create_run(store.experiment, start, tags, mlflow_run.name(found)).info.run_id
     metrics = mlflow_run.metrics(found, taken=len(params))
     client.log_batch(run, metrics, [Param(key, value) for key, value in params.items()])
-    for file in FILES:
-        if (folder / file).exists():
-            client.log_artifact(run, str(folder / file))
-    client.log_text(run, mlflow_run.environment(found), "environment.txt")
-    if found.routing:
-        client.log_text(run, heatmap.svg(found.routing), "routing.svg")
+    with tempfile.TemporaryDirectory(prefix="infra-") as staged:
+        _stage(found, folder, Path(staged))
+        client.log_artifacts(run, staged)
     _send_spans(found, folder, store, run)
     client.set_terminated(run, found.status, end)
     return str(run)
+
+
+def _stage(found: Record, folder: Path, staged: Path) -> None:
+    """All files of the run in one folder, as each call asks the store where files go."""
+    for file in FILES:
+        if (folder / file).exists():
+            (staged / file).symlink_to(folder / file)
+    (staged / "environment.txt").write_text(mlflow_run.environment(found))
+    if found.routing:
+        (staged / "routing.svg").write_text(heatmap.svg(found.routing))
 
 
 def _belonging(found: Record, folder: Path, store: Store) -> dict[str, str]:

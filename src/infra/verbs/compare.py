@@ -8,7 +8,7 @@ from infra import tables
 from infra.answers import concerns, wording
 from infra.answers.compare import common, findings
 from infra.answers.sides import chosen, side, split
-from infra.console import Console
+from infra.console import Console, counted
 
 USAGE = (
     "compare takes two selections of runs, one word each: infra compare quantization=q4 "
@@ -29,8 +29,8 @@ def main(arguments: list[str]) -> int:
         console.warn(concern)
     found = findings(a, b)
     for each, words in ((a, first), (b, second)):
-        runs = "1 run" if len(each.runs) == 1 else f"{len(each.runs)} runs"
-        console.out.print(f"{each.name}: {' '.join(words)} ({runs})", markup=False)
+        told = f"{each.name}: {' '.join(words)} ({counted(len(each.runs), 'run')})"
+        console.out.print(told, markup=False)
     for number, part in enumerate(tables.stacked(wording.rows(found, names), console.out.width)):
         if number:
             console.out.print()

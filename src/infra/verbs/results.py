@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> int:
     if not among:
         none = f"There are no runs in {runs.root()} yet: python -m infra makes one."
         console.say(f"No run fits {' '.join(words)}." if words else none)
+        if options.format == "json":  # nothing at all is no JSON
+            print("[]")
         return 0
     rows = _chosen(among, options)
     metrics = options.pareto.split(",") if options.pareto else pareto.usual(kinds(among))

@@ -10,6 +10,7 @@ from infra.answers import pareto, tables
 from infra.answers.report import effects, pictures, sections, summary
 from infra.answers.report.plots import MARKERS, SERIES
 from infra.answers.report.study import Study
+from infra.console import counted
 from infra.types import Json
 
 #: interactions that are listed
@@ -26,6 +27,7 @@ def rendered(study: Study) -> str:
         loader=jinja2.PackageLoader("infra.answers.report", "."), autoescape=True,
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
+    environment.filters["counted"] = counted
     return environment.get_template("page.html.j2").render(**contents(study))
 
 

@@ -71,6 +71,8 @@ def environment(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
         engine = {"engine": row.data["facts"]["engine"]} if row.data["facts"] else {}
         told = {**engine, **row.data["machine"], **row.data["plan"]["versions"]}
         for key, each in told.items():
+            if each is None:  # a commit where there is none
+                continue
             text = f"{each / 1e9:.1f} GB" if key == "memory" else str(each)
             found.setdefault(key, {})[text] = None
     return [(key, list(values)) for key, values in found.items()]
