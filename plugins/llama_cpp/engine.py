@@ -96,7 +96,7 @@ class LlamaCppEngine:
         logits = self._context.logits(1)[0]
         token = chain.draw(logits)
         if not matcher.admits(token):
-            token = chain.draw(np.where(matcher.admitted(len(logits)), logits, -np.inf))
+            token = chain.draw(logits, matcher.admitted(len(logits)))
         chain.accept(token)
         return token
 

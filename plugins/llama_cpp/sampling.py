@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ class Chain:
         self.handle: int = self.llama.llama_sampler_chain_init(
             self.llama.llama_sampler_chain_default_params()
         )
+        self._ids = np.arange(vocabulary, dtype=np.int32)
+        self._candidates = np.empty(vocabulary, CANDIDATE)
         self.is_greedy = sampling.temperature == 0
         if sampling.repetition_penalty != 1:
             self._add("penalties", vocabulary, window, sampling.repetition_penalty, 0.0, 0.0)
@@ -53,36 +56,36 @@ class Chain:
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """What a draw from ``logits`` would follow, float32 of the same shape (vocabulary,)."""
-        left, selected = self._apply(logits)
+        array, candidates = self._apply(logits, logits > -np.inf)
         result = np.zeros(len(logits), np.float32)
         if self.is_greedy:
-            result[left["id"][selected]] = 1
+            result[array.data[array.selected].id] = 1
         else:
+            left = candidates[: array.size]
             result[left["id"]] = left["p"]
         return result
 
-    def draw(self, logits: NDArray[np.float32]) -> int:
-        """A token from ``logits``, of shape (vocabulary,), which the chain does not yet remember.
-
-        Tokens of logit -inf are not drawn.
-        """
-        left, selected = self._apply(logits)
-        return int(left["id"][selected])
+    def draw(self, logits: NDArray[np.float32], admitted: NDArray[np.bool_] | None = None) -> int:
+        """A token from ``logits``, of shape (vocabulary,), which the chain does not yet remember;
+        one of those marked in ``admitted``, of the same shape."""
+        array, _ = self._apply(logits, slice(None) if admitted is None else admitted)
+        return int(array.data[array.selected].id)
 
     def accept(self, token: int) -> None:
         """Remember ``token`` as the one that was drawn."""
         self.llama.llama_sampler_accept(self.handle, token)
 
-    def _apply(self, logits: NDArray[np.float32]) -> tuple[NDArray[np.void], int]:
-        """The candidates that are left, as CANDIDATE, and the place of the one that was drawn."""
-        possible = np.flatnonzero(logits > -np.inf)
-        candidates = np.zeros(len(possible), CANDIDATE)
-        candidates["id"], candidates["logit"] = possible, logits[possible]
+    def _apply(
+        self, logits: NDArray[np.float32], among: slice | NDArray[np.bool_]
+    ) -> tuple[Any, NDArray[np.void]]:
+        """llama.cpp's array of the candidates that are left, and where it has them."""
+        ids = self._ids[among]
+        candidates = self._candidates[: len(ids)]
+        candidates["id"], candidates["logit"] = ids, logits[among]
         data = candidates.ctypes.data_as(self.llama.llama_token_data_p)
         array = self.llama.llama_token_data_array(data, len(candidates), -1, False)
         self.llama.llama_sampler_apply(self.handle, ctypes.byref(array))
-        size = array.size * CANDIDATE.itemsize
-        return np.frombuffer(ctypes.string_at(array.data, size), CANDIDATE), array.selected
+        return array, candidates
 
     def close(self) -> None:
         self.llama.llama_sampler_free(self.handle)
