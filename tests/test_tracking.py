@@ -260,16 +260,14 @@ def test_a_prompts_trace_shows_what_was_said(published: Any) -> None:
     assert [event.name for event in asked.events] == ["first text"]
 
 
-def test_a_run_of_a_sweep_sends_few_of_its_prompts() -> None:
+def test_a_run_of_a_sweep_sends_what_was_said_to_few_of_its_prompts() -> None:
     from infra.tracking import mlflow_spans
 
     record = finished(generations=tuple(map(generation, range(20))), warmup=(), metrics={})
     record = replace(record, plan={**record.plan, "sweep": "20300101-000000.000-ab"})
     timeline, *prompts = mlflow_spans.traces(record, "a")
     assert [trace.spans[0].name for trace in prompts] == ["p-0", "p-1", "p-2", "p-3"]
-    assert [each.name for each in timeline.spans if each.span_type == "CHAT_MODEL"] == [
-        "p-0", "p-1", "p-2", "p-3",
-    ]  # fmt: skip
+    assert [each.span_type for each in timeline.spans].count("CHAT_MODEL") == 20
 
 
 def test_rounds_of_a_prompt_are_an_agent_with_its_tools() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TRACES = 20
 #: prompts on the timeline
 TIMELINE = 200
-#: prompts in either, of a run of a sweep: what is sent there keeps the next run waiting
+#: prompts with what was said, of a run of a sweep: what is sent there keeps the next run waiting
 SWEPT = 4
 
 
@@ -96,7 +96,7 @@ def traces(record: Record, folder: str) -> list[Trace]:
     """At most 20: the timeline of the run, then its first prompts with what was said; of a run of a
     sweep at most 5."""
     seed, swept = f"{folder}/{record.started}", record.plan["sweep"]
-    found = [_timeline(record, Trace(seed, record.started), SWEPT if swept else TIMELINE)]
+    found = [_timeline(record, Trace(seed, record.started))]
     for rounds in _prompts(record.generations)[: SWEPT if swept else TRACES - 1]:
         trace = Trace(f"{seed}/{rounds[0].index}", record.started)
         _conversation(trace, rounds, ended(record) - record.started, None, told=True)
@@ -109,7 +109,7 @@ def _prompts(generations: Iterable[Generation]) -> list[list[Generation]]:
     return [list(rounds) for _, rounds in groupby(generations, lambda each: each.index)]
 
 
-def _timeline(record: Record, trace: Trace, prompts: int) -> Trace:
+def _timeline(record: Record, trace: Trace) -> Trace:
     end = ended(record) - record.started
     error = None if record.status == "FINISHED" else f"{record.status}: {record.cause}"
     asked = {key: record.plan[key] for key in ("backend", "quantization", "experts_active")}
@@ -121,7 +121,7 @@ def _timeline(record: Record, trace: Trace, prompts: int) -> Trace:
         times = (stage.start, stage.end)
         inside[stage.name] = trace.add(stage.name, "TASK", times, root, memory=memory)
     for phase, requests in (("warmup", record.warmup), ("generate", record.generations)):
-        for rounds in _prompts(requests)[:prompts]:
+        for rounds in _prompts(requests)[:TIMELINE]:
             _conversation(trace, rounds, end, inside[phase], told=False)
     return trace
 
