@@ -16,7 +16,7 @@ from infra.weights.census import Census
 
 WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}
 #: bytes of the process after the import and, on top, once it works
-BASE, LATER = 407_000_000, 80_000_000
+BASE, LATER = 407_000_000, 60_000_000
 #: bytes of experts in memory at once when they are streamed, unless one alone is larger
 STAGED = 128 << 20
 #: of the experts of one layer, what is in memory once more while they are fused: as they are
