@@ -43,8 +43,11 @@ class Reader:
         """Whether mincore(2) says the truth of these files, which Linux does to who may write."""
         return all(os.access(path, os.W_OK) for path in self._paths)
 
-    def read(self, ranges: Sequence[Range]) -> None:
+    def read(self, ranges: Sequence[Range], there: Sequence[Range] = ()) -> None:
         """Have all ranges in the page cache.
+
+        Args:
+            there: what is in it already and in use, which the system is told while the disk reads.
 
         Raises:
             Failed: a file is shorter than it was, or cannot be read.
@@ -52,7 +55,7 @@ class Reader:
         blocks = [block for each in ranges for block in _blocks(each)]
         threads = min(self._threads, 1 + sum(each.size for each in ranges) // BLOCK)
         others = [self._pool.submit(self._bring, blocks[n::threads]) for n in range(1, threads)]
-        self._bring(blocks[::threads])
+        self._bring(blocks[::threads], there)
         for other in others:
             other.result()
 
@@ -61,10 +64,12 @@ class Reader:
         self._pool.shutdown()
         self.files.close()
 
-    def _bring(self, blocks: Sequence[Range]) -> None:
+    def _bring(self, blocks: Sequence[Range], there: Sequence[Range] = ()) -> None:
         """Announce all, which is where the system finds room for them, then wait for each."""
         for block in blocks:
             self.files.announce(*block)
+        for each in there if LINUX else ():  # others are told nothing of what is in use
+            self.files.touch(*each)
         for block in blocks:
             self._wait(block)
 

@@ -172,7 +172,7 @@ def test_what_was_dropped_is_read_again(bigger: Path, monkeypatch: pytest.Monkey
         return set(asked), len(read)
 
     monkeypatch.setattr(streamer, "_has", has)
-    monkeypatch.setattr(streamer._reader, "read", read.extend)
+    monkeypatch.setattr(streamer._reader, "read", lambda ranges, _: read.extend(ranges))
     streamer._faults = 10**9
     assert serve(0, [1, 2]) == ({1, 2}, 0)
     assert serve(0, [1, 2]) == (set(), 0), "what was there is taken as there"
@@ -199,8 +199,12 @@ def test_threads_share_announcing_and_waiting(
 
     for kind in ("announce", "touch"):
         monkeypatch.setattr(reader.files, kind, note(kind))
-    reader.read([reading.Range(0, 500, 2500), reading.Range(0, 9000, 100)])
+    reader.read([reading.Range(0, 500, 2500), reading.Range(0, 9000, 100)], [(0, 7, 7)])
     reader.close()
+    used = seen.index((threading.current_thread().name, "touch", (0, 7, 7)))
+    mine = [kind for name, kind, _ in seen[:used] if name == seen[used][0]]
+    assert mine == ["announce"] * 2, "told between announcing and waiting"
+    seen.pop(used)
     places = {(0, 500, 1000), (0, 1500, 1000), (0, 2500, 500), (0, 9000, 100)}
     by_thread = {name: [each[1:] for each in seen if each[0] == name] for name, *_ in seen}
     assert len(by_thread) == 2
