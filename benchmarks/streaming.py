@@ -2,17 +2,24 @@
 
     python benchmarks/streaming.py [--layers 24] [--model FILE.gguf] [--k 8 4 2]
         [--limits 0 1 0.5 0.33] [--residency bare resident mmap stream] [--starts cold warm]
-        [--tokens 32] [--threads 1] [--repeats 3]
+        [--tokens 32] [--threads 1] [--repeats 3] [--folder FOLDER]
 
 The model is a random Qwen3-MoE in Q4_0 with 64 experts a layer (24 layers: 1.4 GB; 72: 4.2 GB),
 unless --model names another. A limit is a share of the file's size; 0 is none. ``bare`` is
 llama-cpp-python's class Llama with its own defaults; the others have the same kernels as each other
 (load.repack=false). Tokens are drawn at a high temperature, since the greedy text of a random
-model repeats itself, and so would its routing; all but ``bare`` draw the same ones. ``of the
-limit``: tok/s over what the disk would allow, its bandwidth over the bytes read for a token.
+model repeats itself, and so would its routing; all but ``bare`` draw the same ones.
+
 ``cold``: the first request after the load, the page cache empty before it; ``warm``: the second.
-``killed``: by the kernel, for memory. The cost of counting the routing comes last.
-Everything is printed in Markdown. Limits need the right to make cgroups.
+``of the disk``: tok/s over what the disk alone would allow, its bandwidth over the bytes read for
+a token. A token that reads little is bound by computing, and its share must be small; so ``waited``
+is the share of the time of a token in which the computation stood still until its experts were
+there, and ``disk, waiting`` the bytes read over that time and the bandwidth. ``killed``: by the
+kernel, for memory. What is paged in for every token generates FEW tokens. The cost of counting the
+routing comes last. Everything is printed in Markdown. Limits need the right to make cgroups.
+
+With --folder the model and what was measured (measured.jsonl, a line a row) stay there, and the
+same command goes on where it was interrupted; delete the lines that shall be measured anew.
 """
 
 import argparse
@@ -24,6 +31,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +46,8 @@ TINY = Path(__file__).parent.parent / "plugins" / "tiny_moe" / "weights"
 PROMPT = "31415926535897932384626433832795028841971693993751058209749445923"[:64]  # 64 tokens
 HIDDEN, INNER, EXPERTS, VOCABULARY, HEADS, KEYS, WIDTH = 1024, 512, 64, 2048, 16, 4, 64
 TYPE = gguf.GGMLQuantizationType.Q4_0
+#: tokens where nearly all experts are read for each
+FEW = 6
 #: seconds for one run; a model that is paged in for every token is stopped there
 PATIENCE = 120
 BLOCK = 1 << 20
@@ -81,6 +91,7 @@ class Found(NamedTuple):
     tps: float
     read: float | None  #: bytes for a generated token
     ttft: float  #: seconds
+    waited: float | None = None  #: share of the time of a token
 
 
 def make(path: Path, layers: int) -> None:
@@ -177,7 +188,7 @@ def infra(path: Path, cell: Cell, args: argparse.Namespace, *more: str) -> Found
         sys.executable, "-m", "infra", "backend=llama_cpp", "model=local", f"model.path={path}",
         "tracking=none", f"prompt='{PROMPT}'", f"experts.active={cell.k}", "load.context=512",
         f"experts.residency={cell.residency}", "load.repack=false", f"load.threads={args.threads}",
-        f"sampling.max_tokens={args.tokens}", "sampling.temperature=100", "preflight=off",
+        f"sampling.max_tokens={_tokens(cell, args)}", "sampling.temperature=100", "preflight=off",
         f"warmup={int(cell.start == 'warm')}", "cache=cold", f"timeout={PATIENCE}",
         *([f"limits.memory={limit}"] if limit else []), *more,
     ]  # fmt: skip
@@ -188,13 +199,23 @@ def infra(path: Path, cell: Cell, args: argparse.Namespace, *more: str) -> Found
     if record["status"] != "FINISHED":
         return "killed" if "SIGKILL" in record["cause"] else record["cause"]
     values = {name: measure["value"] for name, measure in record["metrics"].items()}
-    return Found(values["decode_tps"], values.get("expert_bytes_read_decode"), values["ttft_p50"])
+    return Found(
+        values["decode_tps"], values.get("expert_bytes_read_decode"), values["ttft_p50"],
+        values.get("expert_wait_share_decode"),
+    )  # fmt: skip
+
+
+def _tokens(cell: Cell, args: argparse.Namespace) -> int:
+    paged = cell.residency in {"bare", "mmap"} and 0 < cell.limit < 1
+    tokens: int = args.tokens
+    return min(FEW, tokens) if paged else tokens
 
 
 def bare(path: Path, cell: Cell, args: argparse.Namespace) -> Found | str:
     """One run of llama-cpp-python by itself."""
     drop(path)
-    told = [str(path), cell.k, args.threads, args.tokens, PROMPT, 1 + (cell.start == "warm")]
+    tokens, requests = _tokens(cell, args), 1 + (cell.start == "warm")
+    told = [str(path), cell.k, args.threads, tokens, PROMPT, requests]
     command = [sys.executable, "-c", BARE, json.dumps(told), args.architecture]
     limit = int(cell.limit * path.stat().st_size)
     group = Group(limit) if limit else None
@@ -215,19 +236,39 @@ def bare(path: Path, cell: Cell, args: argparse.Namespace) -> Found | str:
     return Found(found["tps"], found["read"], found["ttft"])
 
 
-def table(path: Path, args: argparse.Namespace) -> None:
-    """All cells, one row each as soon as it is known."""
+def table(path: Path, kept: Path, args: argparse.Namespace) -> None:
+    """All cells, one row each as soon as it is known.
+
+    Args:
+        kept: a line of JSON for each cell that was measured, which is not measured again.
+    """
     bandwidth = disk(path)
     size = path.stat().st_size
     print(f"{size / 1e9:.2f} GB; disk {bandwidth / 1e6:,.0f} MB/s; {args.threads} threads\n")
-    print("| K | memory | start | experts | tok/s | MB/token | of the limit | TTFT, s |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
-    for k in args.k:
-        for limit in args.limits:
-            for start in args.starts:
-                for residency in args.residency:
-                    cell = Cell(residency, k, limit, start)
-                    print(_row(cell, _run(path, cell, args), size, bandwidth), flush=True)
+    print(
+        "| K | memory | start | experts | tok/s | MB/token | of the disk | waited | disk, waiting "
+        "| TTFT, s |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    known = _known(kept)
+    for limit, start, k, residency in product(args.limits, args.starts, args.k, args.residency):
+        cell = Cell(residency, k, limit, start)
+        key = json.dumps([path.name, size, args.threads, _tokens(cell, args), *cell])
+        if key not in known:
+            known[key] = _run(path, cell, args), bandwidth
+            with kept.open("a") as file:
+                file.write(json.dumps([key, *known[key]]) + "\n")
+        print(_row(cell, size, *known[key]), flush=True)
+
+
+def _known(kept: Path) -> dict[str, tuple[Found | str, float]]:
+    """Cell -> what came of it, and the bandwidth of the disk at that time."""
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    rows = [json.loads(line) for line in lines]
+    return {
+        key: (found if isinstance(found, str) else Found(*found), bandwidth)
+        for key, found, bandwidth in rows
+    }
 
 
 def _run(path: Path, cell: Cell, args: argparse.Namespace) -> Found | str:
@@ -236,17 +277,19 @@ def _run(path: Path, cell: Cell, args: argparse.Namespace) -> Found | str:
     return infra(path, cell, args, "experts.telemetry=true")
 
 
-def _row(cell: Cell, found: Found | str, size: int, bandwidth: float) -> str:
+def _row(cell: Cell, size: int, found: Found | str, bandwidth: float) -> str:
     memory = f"{cell.limit * size / 1e6:,.0f} MB" if cell.limit else "all"
     head = f"| {cell.k} | {memory} | {cell.start} | {cell.residency} |"
     if isinstance(found, str):
-        return f"{head} {found} | | | |"
-    read, share = "", ""
-    if found.read is not None:
-        read = f"{found.read / 1e6:.1f}"
-        # a few files of libraries are read in any case
-        share = f"{found.tps * found.read / bandwidth:.2f}" if found.read > 1e6 else ""
-    return f"{head} {found.tps:.2f} | {read} | {share} | {found.ttft:.2f} |"
+        return f"{head} {found} | | | | | |"
+    read = "" if found.read is None else f"{found.read / 1e6:.1f}"
+    waited = "" if found.waited is None else f"{found.waited:.2f}"
+    share = waiting = ""
+    if found.read is not None and found.read > 1e6:  # a few files of libraries are read in any case
+        share = f"{found.tps * found.read / bandwidth:.2f}"
+        if found.waited:
+            waiting = f"{found.tps * found.read / found.waited / bandwidth:.2f}"
+    return f"{head} {found.tps:.2f} | {read} | {share} | {waited} | {waiting} | {found.ttft:.2f} |"
 
 
 def telemetry(path: Path, args: argparse.Namespace) -> None:
@@ -276,17 +319,26 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--repeats", type=int, default=3, help="of the cost of telemetry; 0: none")
-    parser.add_argument("--folder", type=Path, help="for the model; else a temporary one")
+    parser.add_argument("--folder", type=Path, help="that keeps all; else a temporary one")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=args.folder) as name:
-        os.environ["INFRA_RUNS"] = name
-        path = args.model or Path(name) / "random-q4_0.gguf"
-        if not args.model:
-            make(path, args.layers)
+    with tempfile.TemporaryDirectory() as name:
+        folder = args.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ["INFRA_RUNS"] = str(Path(name) / "runs")
+        path = args.model or _made(folder, args.layers)
         if args.residency:
-            table(path, args)
+            table(path, folder / "measured.jsonl", args)
         if args.repeats:
             telemetry(path, args)
+
+
+def _made(folder: Path, layers: int) -> Path:
+    """The random model, which is there whole or not at all."""
+    path = folder / f"random-{layers}-q4_0.gguf"
+    if not path.exists():
+        make(part := path.with_suffix(".part"), layers)
+        part.rename(path)
+    return path
 
 
 if __name__ == "__main__":

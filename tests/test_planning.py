@@ -30,6 +30,20 @@ def test_a_dense_model_has_no_experts_to_choose(infra: Infra, home: Path) -> Non
     assert (done.code, "is dense" in done.err) == (2, True), done.err
 
 
+def test_a_dense_model_has_no_routing_to_count(infra: Infra, home: Path) -> None:
+    folder = made.checkpoint(home / "dense", DENSE)
+    done = infra("backend=echo", "model=local", f"model.path={folder}", "experts.telemetry=true")
+    assert (done.code, "no token is routed anywhere" in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize("backend", ["echo", "mlx"])
+def test_routing_that_an_engine_does_not_see_is_refused(infra: Infra, backend: str) -> None:
+    if backend == "mlx":
+        pytest.importorskip("mlx_lm")
+    done = infra(f"backend={backend}", "tracking=none", "experts.telemetry=true")
+    assert (done.code, "experts.telemetry=true: " in done.err) == (2, True), done.err
+
+
 def test_a_nested_config_says_how_many_experts_there_are(infra: Infra, home: Path) -> None:
     folder = made.checkpoint(home / "nested", {"text_config": made.CONFIG})
     done = infra("backend=echo", "model=local", f"model.path={folder}", "experts.active=9")

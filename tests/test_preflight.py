@@ -61,8 +61,42 @@ def test_a_run_that_does_not_fit_hears_what_would(plan: Plan, needs: Callable[..
     assert "17.00 GB (weights 16.00, the engine 1.00)" in said
     assert "this machine has 10.00 GB free" in said
     assert "quantization=q8" in said
-    assert "experts.residency=stream" in said
+    assert "experts.residency=stream" not in said, "which needs as much, by this estimate"
     assert "fewer active experts need no less" in said
+
+
+@pytest.mark.parametrize(("shared", "offered"), [(9 * GB, True), (11 * GB, False)])
+def test_streaming_is_offered_where_what_it_leaves_in_memory_fits(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, shared: int, offered: bool
+) -> None:
+    def estimate(plan: Plan, _: object) -> Estimate:
+        streams = plan.experts.residency == "stream"
+        return Estimate(engine=0, weights=shared if streams else 16 * GB)
+
+    monkeypatch.setattr(preflight, "estimate", estimate)
+    monkeypatch.setattr(limits, "available", lambda: 10 * GB)
+    said = preflight.judge(plan, [PROMPT]).problem or ""
+    assert ("experts.residency=stream" in said) == offered
+    dense = replace(plan, model=replace(plan.model, experts=None))
+    said = preflight.judge(dense, [PROMPT]).problem or ""
+    assert "experts" not in said
+
+
+@pytest.mark.parametrize("backend", ["llama_cpp", "transformers", "mlx"])
+def test_what_contradicts_streaming_does_not_fit_by_it(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is asked for that rules it out is not estimated as if it were left out."""
+    file = TINY / "tiny-moe-f16.gguf" if backend == "llama_cpp" else TINY
+    plan = testing.plan_for(file, backend)
+    if backend == "llama_cpp":
+        plan = replace(plan, load=replace(plan.load, repack=True))
+    if backend == "transformers":
+        plan = replace(plan, quantization="q8")
+    monkeypatch.setattr(limits, "available", lambda: 1000)
+    said = preflight.judge(plan, [PROMPT]).problem or ""
+    assert "needs about" in said
+    assert "experts.residency=stream" not in said
 
 
 def test_half_the_context_is_offered_where_it_is_enough(
@@ -130,6 +164,37 @@ def test_llama_cpp_reserves_more_for_a_longer_context_and_repacks() -> None:
     # two tensors of two bytes: 3 layers, 4 heads of 32 numbers
     assert (short.cache, long.cache) == (2 * 2 * 3 * 128 * 512, 2 * 2 * 3 * 128 * 1024)
     assert short.kept < short.mapped == file.stat().st_size
+
+
+def test_what_llama_cpp_locks_is_among_what_must_stay() -> None:
+    plan = testing.plan_for(TINY / "tiny-moe-f16.gguf", "llama_cpp", context=512)
+    plan = replace(plan, experts_active=2)
+    experts = 3 * 8 * 3 * 256 * 256 * 2  # layers, experts, matrices of two bytes a number
+    found = []
+    for pin in (0, 1, 1000):
+        asked = replace(plan.experts, residency="stream", pin=pin)
+        found.append(preflight.estimate(replace(plan, experts=asked), [PROMPT]))
+    none, one, all_ = found
+    assert none is not None
+    assert one is not None
+    assert all_ is not None
+    assert one.kept == none.kept + 10**6
+    assert all_.kept == none.kept + experts - experts // 4, "no more than there are"
+    assert one.peak == all_.peak == none.peak, "they are pages of the file"
+
+
+@pytest.mark.parametrize(("dtype", "width", "staged"), [("auto", 2, 2), ("float32", 4, 2 + 4)])
+def test_of_streamed_experts_transformers_holds_no_more_than_a_layer(
+    plan: Plan, dtype: str, width: int, staged: int
+) -> None:
+    """As they are stored, in two bytes each, and once more in another dtype."""
+    asked = replace(plan.experts, residency="stream")
+    plan = replace(plan, experts=asked, load=replace(plan.load, dtype=dtype))
+    found = preflight.estimate(plan, [PROMPT])
+    assert found is not None
+    layer, all_ = 8 * 3 * 256 * 256, (TINY / "model.safetensors").stat().st_size / 2
+    wanted = (all_ - 3 * layer) * width + layer * staged
+    assert found.weights == pytest.approx(wanted, rel=0.02)
 
 
 def test_a_checkpoint_is_counted() -> None:

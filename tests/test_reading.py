@@ -106,15 +106,35 @@ def test_threads_may_read_at_once(files: OpenFiles) -> None:
     assert b"".join(buffers) == WHOLE[:8000]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is told what is in use")
-def test_a_range_in_use_is_told_of_and_not_copied(
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux is told what is in use")
+
+
+@linux
+def test_a_range_is_waited_for_to_its_end_and_not_copied(
     files: OpenFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files.touch(0, 20, 100)
+    whole, seen = os.sendfile, []
 
+    def little(out: int, file: int, offset: int, count: int) -> int:
+        seen.append((offset, count))
+        return whole(out, file, offset, min(count, 60))
+
+    monkeypatch.setattr(os, "sendfile", little)
+    monkeypatch.delattr(os, "preadv")
+    files.touch(0, 20, 100)
+    assert seen == [(20, 100), (80, 40)]
+
+
+@linux
+def test_a_range_that_cannot_be_waited_for_is_an_error(
+    files: OpenFiles, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: Any) -> int:
         raise OSError(5, "Input/output error")
 
+    os.truncate(path, 50)
+    with pytest.raises(Failed, match="ends at byte 50, in the middle of an expert"):
+        files.touch(0, 20, 100)
     monkeypatch.setattr(os, "sendfile", broken)
     with pytest.raises(Failed, match="cannot be read at byte 20: Input/output error"):
         files.touch(0, 20, 100)

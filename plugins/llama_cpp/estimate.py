@@ -41,7 +41,12 @@ print(json.dumps(estimate.simulate(sys.stdin.read())))
 
 def estimate(plan: Plan) -> Estimate | None:
     """As in ``infra.protocols.Estimator``; only where all is computed on the CPU of Linux, from a
-    file that is there. The cache is reserved for the whole context, however long requests are."""
+    file that is there. The cache is reserved for the whole context, however long requests are.
+
+    Raises:
+        Refused: the experts cannot be held as the plan asks.
+    """
+    residency.check(plan)
     path = quantized.file_of(plan)
     if sys.platform != "linux" or not path.exists():
         return None
@@ -55,9 +60,8 @@ def estimate(plan: Plan) -> Estimate | None:
     files = [path.with_name(name) for name in gguf_parts(path.name)]
     vocabulary = _vocabulary(files[0])
     logits = 4 * vocabulary * (load.batch or DEFAULT_BATCH)
-    pinned = plan.experts.pin * 10**6
     return Estimate(
-        engine=preflight.base(plan, BASE) + LATER + vocabulary * ENTRY + pinned,
+        engine=preflight.base(plan, BASE) + LATER + vocabulary * ENTRY,
         weights=weights - plain if on_file else weights,
         mapped=sum(file.stat().st_size for file in files) if on_file else 0,
         kept=_kept(plan, files, plain) if on_file else 0,
@@ -68,13 +72,14 @@ def estimate(plan: Plan) -> Estimate | None:
 
 
 def _kept(plan: Plan, files: list[Path], plain: int) -> int:
-    """Of the weights that stay in the file, those that a token needs."""
+    """Of the weights that stay in the file, those that a token needs or that are locked."""
     sizes = {each.name: each.bytes for file in files for each in read_layout(file).tensors}
     experts = sum(size for name, size in sizes.items() if "_exps" in name)
     active = plan.experts_active or plan.model.experts_used
     if not plan.model.experts or not active or plain < experts:  # dense, or experts are repacked
         return plain
-    return plain - experts + experts * active // plan.model.experts
+    locked = plan.experts.pin * 10**6
+    return plain - experts + min(experts, locked + experts * active // plan.model.experts)
 
 
 def _vocabulary(file: Path) -> int:

@@ -10,7 +10,7 @@ Nothing of the result depends on it: a page that was dropped again is read by th
 import resource
 from collections import defaultdict
 from collections.abc import Mapping
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 from infra.errors import Failed
@@ -82,8 +82,12 @@ class Streamer:
         self._faults = faults
         wanted = set(chain.from_iterable(rows))
         unsure = wanted - self._cached[layer] if len(rows) == 1 else wanted
-        if missing := [each for expert in unsure for each in self._lacking(layer, expert)]:
-            self._reader.read(_joined(missing))
+        missing: list[Range] = []
+        there: list[Range] = []
+        for stack, expert in product(self._stacks[layer], unsure):
+            (there if self._has(stack, expert) else missing).append(stack.range(expert))
+        self._reader.read(_joined(missing), there)
+        if missing:
             self._cached.clear()
         self._cached[layer] |= wanted
 
@@ -98,18 +102,11 @@ class Streamer:
     def close(self) -> None:
         self._reader.close()
 
-    def _lacking(self, layer: int, expert: int) -> list[Range]:
-        stacks = self._stacks[layer]
-        return [stack.range(expert) for stack in stacks if not self._has(stack, expert)]
-
     def _has(self, stack: Stack, expert: int) -> bool:
         address = self._addresses.get(stack.name)
         if not self._asks or address is None:
             return False
-        there = self._presence.all(address + expert * stack.size, stack.size)
-        if there:
-            self._reader.files.touch(*stack.range(expert))
-        return there
+        return self._presence.all(address + expert * stack.size, stack.size)
 
 
 class Pins:

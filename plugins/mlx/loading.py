@@ -42,13 +42,18 @@ def check_residency(plan: Plan) -> None:
     """
     Raises:
         Refused: the experts' weights shall be anywhere but in memory, where mlx has all weights
-            once they are used.
+            once they are used, or the routing shall be counted.
     """
     asked = plan.experts
     if asked.residency not in (None, "resident"):
         raise Refused(
             f"experts.residency={asked.residency}: mlx computes with weights in memory alone. Try "
             "experts.residency=resident, or backend=llama_cpp or transformers."
+        )
+    if asked.telemetry:
+        raise Refused(
+            "experts.telemetry=true: mlx does not tell where tokens are routed. Leave it out, or "
+            "try backend=llama_cpp or transformers."
         )
     if asked.pin:
         raise Refused(

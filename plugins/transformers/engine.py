@@ -43,7 +43,8 @@ class TransformersEngine:
         self._batch = plan.load.batch or PREFILL
         self.eos = _eos(self._model, self._tokenizer)
         self.facts = self._facts(loading.context(plan))
-        self._counts = self._counting() if plan.experts.telemetry else None
+        asked = plan.experts.telemetry or plan.experts.residency == "stream"
+        self._counts = self._counting() if asked else None
 
     def encode(self, prompt: Prompt) -> list[int]:
         text = chat.render(self.template, prompt, self._tokenizer.special_tokens_map)

@@ -16,8 +16,8 @@ from infra.weights.census import Census
 
 WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}
 #: bytes of the process after the import and, on top, once it works
-BASE, LATER = 407_000_000, 80_000_000
-#: bytes of experts in memory at once when they are streamed
+BASE, LATER = 407_000_000, 60_000_000
+#: bytes of experts in memory at once when they are streamed, unless one alone is larger
 STAGED = 128 << 20
 #: of the experts of one layer, what is in memory once more while they are fused: as they are
 #: stored, with another dtype, and with quantization=q8, which passes through float32
@@ -53,13 +53,21 @@ def _weights(plan: Plan, found: Census, width: int) -> tuple[float, float, float
     streamed = plan.experts.residency == "stream"
     if streamed:
         others = (found.all - found.experts) * width
-        return others + STAGED, 0, 0, found.largest * found.width
+        return others + _staged(plan, found, width), 0, 0, found.largest * found.width
     if width != found.width:
         return found.all * width, 0, 0, whole + CASTING * found.layer * width
     shared = touched - experts
     if not found.fused or plan.experts.residency == "resident":
         return experts, touched, shared, FUSING * layer
     return 0, touched, shared + experts * _share(plan), 0
+
+
+def _staged(plan: Plan, found: Census, width: int) -> float:
+    """Of one layer's experts, as they are stored and, with another dtype, once more in that."""
+    layer = found.layer * found.width
+    expert = layer / (plan.model.experts or 1)
+    stored = min(layer, max(STAGED // expert, 1) * expert)
+    return stored + (stored * width / found.width if width != found.width else 0)
 
 
 def _share(plan: Plan) -> float:

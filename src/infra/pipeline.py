@@ -86,6 +86,7 @@ class Pipeline:
         """
         self.journal.write("facts", **vars(engine.facts))
         verify(self.plan, engine.facts)
+        check_counts(self.plan, engine)
         self.prepare(engine)
         self.check_lengths(engine)
         with closing(self.tools):
@@ -236,6 +237,18 @@ def exact(attempt: Attempt) -> bool | None:
     """Whether the calls of all rounds are those expected; ``None`` where nothing tells."""
     wanted = attempt.prompt.expected
     return scoring.exact(attempt.calls, wanted) if isinstance(wanted, tuple) else None
+
+
+def check_counts(plan: Plan, engine: Engine) -> None:
+    """
+    Raises:
+        Refused: the routing shall be counted, and the engine does not see it.
+    """
+    if plan.experts.telemetry and not isinstance(engine, Router):
+        raise Refused(
+            f"experts.telemetry=true: backend={plan.backend} does not see where tokens are "
+            "routed. Leave it out, or try backend=llama_cpp or transformers."
+        )
 
 
 def routed(engine: Engine) -> list[Routing]:

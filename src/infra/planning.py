@@ -224,6 +224,11 @@ def _check_residency(experts: schema.Experts, model: Weights) -> None:
         raise Refused(f"experts.io_threads={experts.io_threads} must be at least 1.")
     if experts.pin < 0:
         raise Refused(f"experts.pin={experts.pin} must be at least 0 MB.")
+    if experts.telemetry and model.experts is None:
+        raise Refused(
+            f"experts.telemetry=true was asked for, but model {model.name} is dense: no token is "
+            "routed anywhere. Leave it out."
+        )
     if experts.pin and residency != "stream":
         raise Refused(f"experts.pin={experts.pin} needs experts.residency=stream.")
     if residency == "stream" and model.experts is None:

@@ -3,6 +3,7 @@
 import importlib
 import mmap
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -171,7 +172,7 @@ def test_what_was_dropped_is_read_again(bigger: Path, monkeypatch: pytest.Monkey
         return set(asked), len(read)
 
     monkeypatch.setattr(streamer, "_has", has)
-    monkeypatch.setattr(streamer._reader, "read", read.extend)
+    monkeypatch.setattr(streamer._reader, "read", lambda ranges, _: read.extend(ranges))
     streamer._faults = 10**9
     assert serve(0, [1, 2]) == ({1, 2}, 0)
     assert serve(0, [1, 2]) == (set(), 0), "what was there is taken as there"
@@ -181,6 +182,37 @@ def test_what_was_dropped_is_read_again(bigger: Path, monkeypatch: pytest.Monkey
     streamer._faults = -100
     assert serve(0, [1, 2]) == ({1, 2}, 0), "and so may others have, where pages were waited for"
     streamer.close()
+
+
+def test_threads_share_announcing_and_waiting(
+    bigger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than CPUs would only wait."""
+    reading = part("reading")
+    monkeypatch.setattr(reading.machine, "usable_cpus", lambda: 2)
+    monkeypatch.setattr(reading, "LINUX", True)
+    monkeypatch.setattr(reading, "BLOCK", 1000)
+    reader, seen = reading.Reader([bigger], 8), []
+
+    def note(kind: str) -> Callable[..., None]:
+        return lambda *place: seen.append((threading.current_thread().name, kind, place))
+
+    for kind in ("announce", "touch"):
+        monkeypatch.setattr(reader.files, kind, note(kind))
+    reader.read([reading.Range(0, 500, 2500), reading.Range(0, 9000, 100)], [(0, 7, 7)])
+    reader.close()
+    used = seen.index((threading.current_thread().name, "touch", (0, 7, 7)))
+    mine = [kind for name, kind, _ in seen[:used] if name == seen[used][0]]
+    assert mine == ["announce"] * 2, "told between announcing and waiting"
+    seen.pop(used)
+    places = {(0, 500, 1000), (0, 1500, 1000), (0, 2500, 500), (0, 9000, 100)}
+    by_thread = {name: [each[1:] for each in seen if each[0] == name] for name, *_ in seen}
+    assert len(by_thread) == 2
+    for shares in by_thread.values():
+        kinds = [kind for kind, _ in shares]
+        assert kinds == ["announce"] * 2 + ["touch"] * 2, "all is announced before it is waited for"
+    for kind in ("announce", "touch"):
+        assert {place for _, each, place in seen if each == kind} == places
 
 
 def test_neighbours_are_read_in_one_piece() -> None:
@@ -318,7 +350,7 @@ def test_a_disk_that_cannot_read_fails_the_run(
     with loaded(backend, plan_of(bigger, "stream")) as engine:
         engine._routes._streamer._addresses.clear()  # type: ignore[attr-defined]  # all is read
         engine._routes._streamer._cached.clear()  # type: ignore[attr-defined]  # as above
-        monkeypatch.setattr(os, "preadv", broken)
+        monkeypatch.setattr(os, "sendfile", broken)
         with pytest.raises(Failed, match=r"random.gguf cannot be read at byte \d+: Input/output"):
             next(engine.generate(IDS, Sampling()))
 

@@ -7,7 +7,7 @@ is not estimated is not refused.
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
@@ -49,7 +49,7 @@ def judge(plan: Plan, prompts: Sequence[Prompt]) -> Verdict:
     told: dict[str, Json] = asdict(found)
     told |= {"needed": found.needed, "peak": found.peak, "available": free}
     fits = found.needed <= free * (1 + TOLERANCE)
-    return Verdict(told, None if fits else _problem(plan, found, free))
+    return Verdict(told, None if fits else _problem(plan, found, free, prompts))
 
 
 def estimate(plan: Plan, prompts: Sequence[Prompt]) -> Estimate | None:
@@ -92,7 +92,7 @@ def _note(plan: Plan) -> str:
     return f"engines/{plan.backend}-{versions}.json"
 
 
-def _problem(plan: Plan, found: Estimate, free: int) -> str:
+def _problem(plan: Plan, found: Estimate, free: int, prompts: Sequence[Prompt]) -> str:
     place = f"limits.memory={plan.memory:,} bytes" if plan.memory == free else "this machine"
     parts = {
         "weights": found.weights + found.kept,
@@ -104,20 +104,31 @@ def _problem(plan: Plan, found: Estimate, free: int) -> str:
     listed = ", ".join(f"{name} {size / 1e9:.2f}" for name, size in parts.items() if size > 5e6)
     return (
         f"model {plan.model.name} needs about {found.needed / 1e9:.2f} GB ({listed}), and "
-        f"{place} has {free / 1e9:.2f} GB free. {_way_out(plan, found, free)}"
+        f"{place} has {free / 1e9:.2f} GB free. {_way_out(plan, found, free, prompts)}"
     )
 
 
-def _way_out(plan: Plan, found: Estimate, free: int) -> str:
+def _way_out(plan: Plan, found: Estimate, free: int, prompts: Sequence[Prompt]) -> str:
     """What would fit, by the same arithmetic."""
     backend = registry().get("infra_backends", plan.backend)
     ways = [*_smaller(plan, found, free, backend.quantizations)]
     if found.cache and plan.load.context and found.needed - found.cache / 2 <= free:
         ways.append(f"load.context={plan.load.context // 2}")
-    if plan.model.experts and plan.experts.residency != "stream" and plan.backend != "mlx":
+    if _streamed_fits(plan, free, prompts):
         ways.append("experts.residency=stream")
     said = f"Try {' or '.join(ways)}" if ways else "Try a smaller model"
-    return f"{said}; fewer active experts need no less. preflight=warn runs it all the same."
+    if plan.model.experts and plan.experts.residency != "stream":
+        said += "; fewer active experts need no less"
+    return f"{said}. preflight=warn runs it all the same."
+
+
+def _streamed_fits(plan: Plan, free: int, prompts: Sequence[Prompt]) -> bool:
+    """Whether the run would fit if its experts were streamed, as far as the backend can that."""
+    if not plan.model.experts or plan.experts.residency == "stream":
+        return False
+    streamed = replace(plan, experts=replace(plan.experts, residency="stream"))
+    found = estimate(streamed, prompts)
+    return found is not None and found.needed <= free
 
 
 def _smaller(plan: Plan, found: Estimate, free: int, able: frozenset[str]) -> list[str]:

@@ -40,10 +40,7 @@ class OpenFiles:
             except OSError as error:
                 raise self._unreadable(place, offset, error) from error
             if not count:
-                raise Failed(
-                    f"{self._paths[place]} ends at byte {offset}, in the middle of an expert: it "
-                    "was truncated while its experts were streamed from it."
-                )
+                raise self._too_short(place, offset)
             offset, buffer = offset + count, buffer[count:]
 
     def announce(self, place: int, offset: int, size: int) -> None:
@@ -54,17 +51,22 @@ class OpenFiles:
             fcntl.fcntl(self._files[place], _READ_ADVICE, struct.pack("qi", offset, size))
 
     def touch(self, place: int, offset: int, size: int) -> None:
-        """Tell Linux that a range, which is cached, is in use: that counts when it chooses what to
-        drop, while a look through a mapping with MADV_RANDOM does not. Nothing is copied.
+        """Wait until a range is in the system's page cache, and tell Linux that it is in use: that
+        counts when it chooses what to drop, while a look through a mapping with MADV_RANDOM does
+        not. Nothing is copied.
 
         Raises:
-            Failed: the file cannot be read.
+            Failed: the file is shorter than it was, or cannot be read.
         """
-        if sys.platform == "linux":
+        end = offset + size
+        while offset < end:
             try:
-                os.sendfile(self._null, self._files[place], offset, size)
+                count = os.sendfile(self._null, self._files[place], offset, end - offset)
             except OSError as error:
                 raise self._unreadable(place, offset, error) from error
+            if not count:
+                raise self._too_short(place, offset)
+            offset += count
 
     def check(self) -> None:
         """
@@ -82,6 +84,12 @@ class OpenFiles:
         """Nothing can be read afterwards."""
         for file in (*self._files, self._null):
             os.close(file)
+
+    def _too_short(self, place: int, offset: int) -> Failed:
+        return Failed(
+            f"{self._paths[place]} ends at byte {offset}, in the middle of an expert: it was "
+            "truncated while its experts were streamed from it."
+        )
 
     def _unreadable(self, place: int, offset: int, error: OSError) -> Failed:
         return Failed(f"{self._paths[place]} cannot be read at byte {offset}: {error.strerror}.")
