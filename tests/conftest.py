@@ -63,7 +63,7 @@ class Done:
 
 def ended(process: subprocess.Popen[str]) -> Done:
     """What a command that was left running has become."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     return Done(process.returncode, out, err)
 
 

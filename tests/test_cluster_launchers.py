@@ -77,11 +77,14 @@ def sweep(done: Done) -> dict[str, Any]:
 def child_at_work(sweep: subprocess.Popen[str], home: Path) -> psutil.Process:
     """The process that holds the model of the run that hangs, as the others have ended."""
     deadline = time.monotonic() + PATIENCE
-    while len(records(home)) < 3:
+    found: list[psutil.Process] = []
+    while len(found) != 1:
         assert sweep.poll() is None, sweep.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    (child,) = [each for each in at_work(home) if "infra.host" in each.cmdline()]
+        if len(records(home)) == 3:
+            found = [each for each in at_work(home) if "infra.host" in each.cmdline()]
+    (child,) = found
     return child
 
 
