@@ -17,6 +17,7 @@ from infra.types import Facts, Json, Prompt, Routing, Sampling, Token
 
 from . import hardware, residency
 from .context import Context
+from .forecast import Forecast
 from .model import load_model
 from .native import library
 from .probe import Anatomy, examine
@@ -42,6 +43,8 @@ class LlamaCppEngine:
             stack.callback(library().llama.llama_model_free, self._model)
             streamer = self._streamer(plan, path, stack)
             anatomy = examine(self._model, threads, streamer)
+            if streamer is not None:
+                streamer.forecast = Forecast(anatomy.weights)
             self._routes = _routes(plan, anatomy, streamer)
             self._context = stack.enter_context(closing(self._new_context(load, threads)))
             self._vocabulary = Vocabulary(self._model)

@@ -26,10 +26,13 @@ def _system() -> Any:
 
 def expect_no_order(address: int, size: int) -> None:
     """A page that is touched and not in memory is read alone, without its neighbours."""
-    start = -(-address // PAGE) * PAGE
-    length = (address + size) // PAGE * PAGE - start
-    if length > 0:
-        _system().madvise(start, length, mmap.MADV_RANDOM)
+    _advise(address, size, mmap.MADV_RANDOM)
+
+
+def forget(address: int, size: int) -> None:
+    """Take whole pages out of this process's view, so that the system can drop them; what is
+    touched again comes from the file."""
+    _advise(address, size, mmap.MADV_DONTNEED)
 
 
 def lock(address: int, size: int) -> None:
@@ -65,6 +68,13 @@ class Presence:
         failed = self._mincore(start, pages * PAGE, self._address)
         # the lowest bit says it, and Linux leaves the others zero
         return not failed and self._states.find(0, 0, pages) < 0
+
+
+def _advise(address: int, size: int, advice: int) -> None:
+    start = -(-address // PAGE) * PAGE
+    length = (address + size) // PAGE * PAGE - start
+    if length > 0:
+        _system().madvise(start, length, advice)
 
 
 def _widened(address: int, size: int) -> tuple[int, int]:

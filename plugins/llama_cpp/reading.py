@@ -59,6 +59,16 @@ class Reader:
         for other in others:
             other.result()
 
+    def announce(self, ranges: Sequence[Range]) -> None:
+        """Let the disk begin to read ranges that will likely be asked for."""
+        for each in ranges:
+            for block in _blocks(each):
+                self.files.announce(*block)
+
+    def drop(self, each: Range) -> None:
+        """Take a range out of the page cache."""
+        self.files.drop(*each)
+
     def close(self) -> None:
         """Wait for the threads and close the files."""
         self._pool.shutdown()

@@ -12,7 +12,7 @@ from infra.types import Routing
 from .probe import Weight
 from .stacks import layer_of
 from .streaming import Streamer
-from .tensor import Rows
+from .tensor import Given, Rows
 
 
 def _bytes_read() -> int:
@@ -46,11 +46,13 @@ class Routes:
         if self._streamer:
             self._streamer.begin()
 
-    def routed(self, layer: int, rows: Rows) -> None:
+    def routed(self, layer: int, rows: Rows, given: Given) -> None:
         """As ``watch.Routed``."""
         if self._streamer:
             start = time.perf_counter()
             self._streamer.serve(layer, rows)
+            if len(rows) == 1:
+                self._streamer.foretell(layer, len(rows[0]), given)
             if self._counts:
                 self._counts.wait(time.perf_counter() - start)
         if self._counts:

@@ -27,6 +27,11 @@ class Stack(NamedTuple):
         """Where one of them is."""
         return Range(self.file, self.offset + expert * self.size, self.size)
 
+    @property
+    def all(self) -> Range:
+        """Where all of them are."""
+        return Range(self.file, self.offset, self.size * self.experts)
+
 
 def layer_of(name: str) -> int | None:
     """The layer whose experts a tensor holds; ``None`` for any other tensor."""

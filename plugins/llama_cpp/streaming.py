@@ -2,34 +2,47 @@
 
 llama.cpp maps the file. Left to itself it touches the experts page by page, and the system reads
 ahead what nobody needs. Here the computation stops once it is known which experts the tokens of a
-batch go to; those that the page cache lacks are read, all at once, and it goes on.
+batch go to; those that the page cache lacks are read, all at once, and it goes on. Where memory
+has no room for all experts, those of the next layer are foretold and announced meanwhile.
 
 Nothing of the result depends on it: a page that was dropped again is read by the system.
 """
 
+import os
 import resource
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain, product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from infra.errors import Failed
+from infra.resources import limits
 
 from . import pages
+from .cache import Cache, Place
+from .pins import Pins
 from .reading import Range, Reader
 from .stacks import Stack, files_of, stacks_of
-from .tensor import Rows
+from .tensor import Given, Rows
+
+if TYPE_CHECKING:  # it needs the probe, which needs this module
+    from .forecast import Forecast
 
 #: faults that had to wait for the disk, of a layer; a few are the weights that all tokens share
 FEW_FAULTS = 16
+#: bytes of memory that are left to libraries' pages and to what comes
+SPARE = 64 << 20
+#: whether pages can be dropped from the page cache
+DROPS = hasattr(os, "posix_fadvise")
 
 
 class Streamer:
     """The experts of one model.
 
     Asking the system whether an expert is cached costs some microseconds, so what was found is
-    taken as cached until anything has to be read, which may drop it, or the process has waited for
-    pages. A batch is not worth the risk: its experts are always asked for.
+    taken as cached until it is dropped here, or the process has waited for pages; where nothing is
+    dropped here, until anything has to be read, for which the system may drop it. A batch is not
+    worth the risk: its experts are always asked for.
     """
 
     def __init__(self, path: Path, threads: int, pin: int) -> None:
@@ -46,6 +59,9 @@ class Streamer:
         self._addresses: dict[str, int] = {}
         self._cached: dict[int, set[int]] = defaultdict(set)
         self._pins = Pins(pin)
+        self._cache = Cache(self._stacks)
+        self._shared = sum(file.stat().st_size for file in files_of(path)) - self._cache.total
+        self.forecast: Forecast | None = None
         self._faults = 0
 
     def mapped(self, name: str, address: int, size: int) -> None:
@@ -67,6 +83,7 @@ class Streamer:
             Failed: a file has changed.
         """
         self._reader.files.check()
+        self._cache.begin()
 
     def serve(self, layer: int, rows: Rows) -> None:
         """Have in memory what the tokens of a batch are sent to in one layer.
@@ -82,86 +99,68 @@ class Streamer:
         self._faults = faults
         wanted = set(chain.from_iterable(rows))
         unsure = wanted - self._cached[layer] if len(rows) == 1 else wanted
+        if not self._cache.is_large:
+            self._drop(self._cache.use(layer, wanted))
         missing: list[Range] = []
         there: list[Range] = []
         for stack, expert in product(self._stacks[layer], unsure):
             (there if self._has(stack, expert) else missing).append(stack.range(expert))
         self._reader.read(_joined(missing), there)
-        if missing:
+        if missing and self._cache.is_large:
             self._cached.clear()
         self._cached[layer] |= wanted
 
+    def foretell(self, layer: int, count: int, given: Given) -> None:
+        """Announce what a token will likely need in the next layer, while this one is computed.
+
+        Args:
+            count: experts of a token.
+            given: what the router of this layer was given.
+        """
+        if self._cache.is_large or self.forecast is None or (seen := given()) is None:
+            return
+        if (found := self.forecast.after(layer, seen, count)) is None:
+            return
+        after, likely = found
+        if absent := self._cache.absent(after, likely):
+            self._drop(self._cache.add(after, absent))
+            ranges = [stack.range(n) for stack, n in product(self._stacks[after], absent)]
+            self._reader.announce(_joined(ranges))
+
     def settle(self) -> None:
-        """Between two requests: lock what is used most.
+        """Between two requests: lock what is used most, and learn how much memory there is.
 
         Raises:
             Failed: it cannot be locked.
         """
         self._pins.settle(self._stacks, self._addresses, self._reader)
+        was_large = self._cache.is_large
+        if DROPS:
+            self._cache.room = limits.available() + self._pins.size - self._shared - SPARE
+        if was_large and not self._cache.is_large:  # whatever is there, it is not counted
+            self._cached.clear()
+            for stack in chain.from_iterable(self._stacks.values()):
+                self._leave(stack, stack.all)
 
     def close(self) -> None:
         self._reader.close()
+
+    def _drop(self, places: Iterable[Place]) -> None:
+        for layer, expert in places:
+            self._cached[layer].discard(expert)
+            for stack in self._stacks[layer]:
+                self._leave(stack, stack.range(expert))
+
+    def _leave(self, stack: Stack, each: Range) -> None:
+        if (address := self._addresses.get(stack.name)) is not None:
+            pages.forget(address + each.offset - stack.offset, each.size)
+        self._reader.drop(each)
 
     def _has(self, stack: Stack, expert: int) -> bool:
         address = self._addresses.get(stack.name)
         if not self._asks or address is None:
             return False
         return self._presence.all(address + expert * stack.size, stack.size)
-
-
-class Pins:
-    """The experts that are locked in memory: those that most tokens were sent to so far."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most  #: bytes
-        self._uses: dict[tuple[int, int], int] = {}
-        self._locked: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        self._settled = 0
-
-    def count(self, layer: int, rows: Rows) -> None:
-        """Remember who was chosen, if anything is to be locked."""
-        if self._most:
-            for expert in chain.from_iterable(rows):
-                self._uses[layer, expert] = self._uses.get((layer, expert), 0) + 1
-
-    def settle(
-        self, stacks: Mapping[int, list[Stack]], addresses: Mapping[str, int], reader: Reader
-    ) -> None:
-        """Lock anew, each time that twice as much was counted."""
-        counted = sum(self._uses.values())
-        if counted < 2 * self._settled or not counted:
-            return
-        self._settled = counted
-        hottest = self._hottest(stacks)
-        for key in self._locked.keys() - hottest:
-            for place in self._locked.pop(key):
-                pages.unlock(*place)
-        for layer, expert in hottest - self._locked.keys():
-            reader.read([stack.range(expert) for stack in stacks[layer]])
-            self._lock((layer, expert), stacks[layer], addresses)
-
-    def _hottest(self, stacks: Mapping[int, list[Stack]]) -> set[tuple[int, int]]:
-        found, room = set(), self._most
-        for key in sorted(self._uses, key=lambda key: -self._uses[key]):
-            room -= sum(stack.size for stack in stacks.get(key[0], ()))
-            if room < 0:
-                break
-            found.add(key)
-        return found
-
-    def _lock(
-        self, key: tuple[int, int], stacks: list[Stack], addresses: Mapping[str, int]
-    ) -> None:
-        places = [(addresses[each.name] + key[1] * each.size, each.size) for each in stacks]
-        try:
-            for place in places:
-                pages.lock(*place)
-        except OSError as error:
-            raise Failed(
-                f"experts.pin={self._most // 10**6} MB cannot be locked in memory "
-                f"({error.strerror}): raise `ulimit -l` or lower it."
-            ) from error
-        self._locked[key] = places
 
 
 def _joined(ranges: list[Range]) -> list[Range]:

@@ -5,14 +5,22 @@ token, the ids of the experts that it is sent to.
 """
 
 import ctypes
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .native import library
 
 CHOICE = b"ffn_moe_topk-"
+#: how the name of a router's weights ends
+ROUTER = b".ffn_gate_inp.weight"
+FLOAT = 0  # GGML_TYPE_F32 of ggml.h
 Rows = list[list[int]]
 """The experts of each token."""
+Given = Callable[[], "NDArray[np.float32] | None"]
+"""What the router was given for a single token, float32 of shape (hidden,); ``None`` where that is
+not seen. A view, good until llama.cpp goes on."""
 
 
 class Tensor(ctypes.Structure):
@@ -68,17 +76,38 @@ class Row:
         self._ids = ctypes.c_int32 * choice.shape[0]
         host = not choice.buffer or library().ggml.ggml_backend_buffer_is_host(choice.buffer)
         self._plain = host and choice.shape[1] == 1 and choice.strides[0] == 4
+        self._router = _router_of(choice)
 
     @property
     def is_same(self) -> bool:
         """Whether the node still names the experts of this layer."""
         return self._name.value == self._called
 
+    def given(self) -> "NDArray[np.float32] | None":
+        """As ``Given``."""
+        if self._router is None or not self._plain:
+            return None
+        source = Tensor.from_address(self._router.sources[1])
+        if source.type != FLOAT:
+            return None
+        numbers = (ctypes.c_float * source.shape[0]).from_address(source.data)
+        return np.ctypeslib.as_array(numbers)
+
     def rows(self) -> Rows:
         """As ``rows_of``."""
         if self._plain:
             return [self._ids.from_address(self._data.value or 0)[:]]
         return rows_of(self._choice)
+
+
+def _router_of(choice: Tensor) -> Tensor | None:
+    """The product with the router's weights that ``choice`` comes from."""
+    while address := choice.sources[0] or choice.view_source:
+        source = Tensor.from_address(address)
+        if source.name.endswith(ROUTER):
+            return choice
+        choice = source
+    return None
 
 
 def _fetched(choice: Tensor, count: int) -> "ctypes.Array[ctypes.c_int32]":

@@ -4,7 +4,7 @@ import ctypes
 from typing import Protocol
 
 from .native import library
-from .tensor import CHOICE, Row, Rows, Tensor
+from .tensor import CHOICE, Given, Row, Rows, Tensor
 
 _HEAD, _TAIL = CHOICE[:8], CHOICE[8:]
 _FIRST = int.from_bytes(_HEAD, "little")
@@ -18,7 +18,7 @@ class Routed(Protocol):
     def begin(self) -> None:
         """A batch is about to be computed."""
 
-    def routed(self, layer: int, rows: Rows) -> None:
+    def routed(self, layer: int, rows: Rows, given: Given) -> None:
         """The tokens of the batch were sent to these experts, which are read next."""
 
 
@@ -84,4 +84,4 @@ class Watch:
                 return  # another graph than the one that was learnt
             row = self._stops[address] = Row(choice)
         self._seen += 1
-        self._told.routed(row.layer, row.rows())
+        self._told.routed(row.layer, row.rows(), row.given)

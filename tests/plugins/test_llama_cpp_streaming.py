@@ -1,12 +1,9 @@
 """experts.residency and experts.telemetry on llama.cpp: the same numbers, experts as routed."""
 
-import importlib
-import mmap
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +12,18 @@ import pytest
 
 import random_gguf
 from conftest import GGUF, Done
-from infra import testing
 from infra.effective import verify
 from infra.errors import Failed, Refused
-from infra.plan import Experts, Plan
 from infra.plugins import registry
-from infra.protocols import Backend, Engine
+from infra.protocols import Backend
 from infra.testing import loaded
 from infra.types import Sampling
 from random_gguf import EXPERT, EXPERTS, LAYERS
+from streamed import IDS, computed, is_cached, part, plan_of
 
 pytest.importorskip("llama_cpp")
 
 PARTS = 2
-IDS = [5, 300, 17, 900, 44, 45, 46, 800, 120, 121, 122, 600]
-
-
-def part(name: str) -> Any:
-    """A module of the plugin."""
-    registry()
-    return importlib.import_module(f"infra_plugins.llama_cpp.{name}")
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +32,9 @@ def backend() -> Backend:
     return found
 
 
-def plan_of(path: Path, residency: str | None, k: int | None = None, **experts: Any) -> Plan:
-    given = Experts(residency=residency, io_threads=experts.pop("io_threads", 3), **experts)
-    plan = testing.plan_for(GGUF, "llama_cpp", threads=1, repack=False, context=256, batch=8)
-    model = replace(plan.model, path=str(path))
-    return replace(plan, model=model, experts=given, experts_active=k)
-
-
 @pytest.fixture(scope="module")
 def bigger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_gguf.qwen(tmp_path_factory.mktemp("model") / "random.gguf")
-
-
-def computed(engine: Engine) -> tuple[list[int], np.ndarray[Any, Any]]:
-    """Greedy tokens, and log-probabilities."""
-    tokens = [token.id for token in islice(engine.generate(IDS, Sampling()), 12)]
-    return tokens, engine.logprobs(IDS + tokens)
 
 
 # The same numbers
@@ -126,17 +102,6 @@ def test_other_systems_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # What is read
-
-
-def is_cached(path: Path, place: Any) -> bool:
-    """Whether all pages that are wholly inside of a range are in the page cache."""
-    start = -(-place.offset // mmap.PAGESIZE) * mmap.PAGESIZE
-    end = (place.offset + place.size) // mmap.PAGESIZE * mmap.PAGESIZE
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
-        view = np.frombuffer(data, np.uint8)
-        found: bool = part("pages").Presence(place.size).all(view.ctypes.data + start, end - start)
-        del view
-    return found
 
 
 def test_exactly_the_routed_experts_are_read(bigger: Path) -> None:
@@ -287,7 +252,7 @@ def test_nodes_are_learnt_and_learnt_anew() -> None:
         def begin(self) -> None:
             """Nothing to do."""
 
-        def routed(self, layer: int, rows: Any) -> None:
+        def routed(self, layer: int, rows: Any, _: Any) -> None:
             seen.append((layer, rows))
 
     ids = np.array([4, 2], np.int32)

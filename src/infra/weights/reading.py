@@ -50,6 +50,11 @@ class OpenFiles:
         elif sys.platform == "darwin":
             fcntl.fcntl(self._files[place], _READ_ADVICE, struct.pack("qi", offset, size))
 
+    def drop(self, place: int, offset: int, size: int) -> None:
+        """Take the whole pages of a range out of the system's page cache, but for those that a
+        process has in its view."""
+        os.posix_fadvise(self._files[place], offset, size, os.POSIX_FADV_DONTNEED)
+
     def touch(self, place: int, offset: int, size: int) -> None:
         """Wait until a range is in the system's page cache, and tell Linux that it is in use: that
         counts when it chooses what to drop, while a look through a mapping with MADV_RANDOM does
