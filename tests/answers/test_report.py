@@ -63,6 +63,11 @@ def test_an_interaction_is_none_where_effects_multiply(source: Path) -> None:
         assert each.finding.relation == pytest.approx(1, rel=0.05)
 
 
+def test_levels_that_were_drawn_are_shown_in_few_digits(source: Path) -> None:
+    axes = {"sampling.temperature": ["0.1", "0.30000000000000004"]}
+    assert found(sweep(source, axes)).values("sampling.temperature") == ["0.1", "0.3"]
+
+
 def test_one_repeat_has_no_interval(source: Path) -> None:
     made = found(sweep(source, AXES))
     [q4, _] = effects.main(made, "quantization", "decode_tps")
