@@ -95,6 +95,8 @@ def chosen(words: Sequence[str]) -> list[Run]:
     """
     if len(words) == 1 and words[0].endswith(EXPORTED):
         return _from_file(Path(words[0]))
+    if len(words) == 1 and Path(words[0]).is_file():
+        raise Refused(f"{words[0]} is no file that can be compared: {WRITERS}")
     found = [from_row(row) for row in select(words)]
     if not found:
         raise Refused(f"No run fits {' '.join(words)!r}: infra results shows what there is.")
