@@ -37,7 +37,10 @@ def test_filters_sorting_and_the_best(made: Infra) -> None:
     assert len(best.out.splitlines()) == 1 + 3 * 2
     table = made("results", "sweep", "--pareto", "decode_tps,peak_memory")
     assert table.out.count("★") == 1 + 2
-    assert "decode_tps, peak_memory" in table.err
+    assert "decode_tps, peak_memory, by means" in table.err
+    assert "the best tool_call_exact, by means over repeats, among runs with the same" in (
+        made("results", "sweep", "--best", "tool_call_exact").err
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from infra.answers.measured import Kind, kinds
+from infra.answers.measured import Kind, comparable_key, kinds
 from infra.answers.selection import Row, of_sweep, varying
 from infra.answers.written import legible, word
 from infra.sweeps import folder as sweeps
@@ -43,6 +43,14 @@ class Study:
     def kinds(self) -> dict[str, Kind]:
         """The metrics that any run has."""
         return kinds(self.rows)
+
+    @cached_property
+    def comparable(self) -> list[list[Levels]]:
+        """The combinations, those together that can be ranked."""
+        found: dict[tuple[str, str], list[Levels]] = {}
+        for levels, repeats in self.combinations.items():
+            found.setdefault(comparable_key(next(iter(repeats.values()))), []).append(levels)
+        return list(found.values())
 
     def values(self, axis: str) -> list[str]:
         """The levels of one axis that have a finished run, in the order of the runs."""
