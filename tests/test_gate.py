@@ -105,6 +105,7 @@ def test_the_candidate_is_the_newest_sweep_set_up_alike(home: Path) -> None:
         (["empty.jsonl", TWO, *SPEED], "empty.jsonl holds no runs"),
         (["empty.jsonl", *SPEED], "empty.jsonl holds no runs"),
         (["text.jsonl", TWO, *SPEED], "text.jsonl is not JSON"),
+        (["base.csv", TWO, *SPEED], "base.csv is no file that can be compared: infra gate --save"),
         (["--save", "base.jsonl"], "takes the runs to save"),
         (["--save", "base.txt", ONE], "base.txt.jsonl"),
         (["backend=echo", "vs", "last", *SPEED], "several configurations"),
@@ -116,6 +117,7 @@ def test_misuse_is_one_sentence(home: Path, arguments: list[str], said: str) -> 
     repeats(1, experts_active=2)
     Path("bad.jsonl").write_text('{"a": 1}\n')
     Path("empty.jsonl").touch()
+    Path("base.csv").touch()
     Path("text.jsonl").write_text("decode_tps 5\n")
     with pytest.raises(Refused, match=said):
         gate.main(arguments)

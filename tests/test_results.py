@@ -37,7 +37,10 @@ def test_filters_sorting_and_the_best(made: Infra) -> None:
     assert len(best.out.splitlines()) == 1 + 3 * 2
     table = made("results", "sweep", "--pareto", "decode_tps,peak_memory")
     assert table.out.count("★") == 1 + 2
-    assert "decode_tps, peak_memory" in table.err
+    assert "decode_tps, peak_memory, by means" in table.err
+    assert "the best tool_call_exact, by means over repeats, among runs with the same" in (
+        made("results", "sweep", "--best", "tool_call_exact").err
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,26 @@ def test_what_cannot_be_is_one_sentence(made: Infra, arguments: str, sentence: s
     done = made("results", *arguments.split())
     assert (done.code, done.err.count("\n"), done.out) == (2, 1, ""), done.err
     assert sentence in done.err
+
+
+def test_a_drawn_fraction_is_shown_in_few_digits_and_found_by_them(
+    infra: Infra, home: Path
+) -> None:
+    axes = {"sampling.temperature": ["0.1", "0.30000000000000004", "1.0"]}
+    sweep(copied(home / "runs"), axes)
+    table = infra("results", "sweep", "--sort", "sampling.temperature").out.replace("★", " ")
+    assert [line.split()[2] for line in table.splitlines()[1:]] == ["0.1", "0.3", "1.0"]
+    for typed in ("0.3", "0.30000000000000004"):
+        [found] = json.loads(infra("results", f"sampling.temperature={typed}", "--json").out)
+        assert found["axes"]["sampling.temperature"] == 0.30000000000000004
+
+
+def test_fractions_that_would_look_alike_are_shown_whole(infra: Infra, home: Path) -> None:
+    sweep(copied(home / "runs"), {"sampling.temperature": ["0.3", "0.30000000000000004"]})
+    table = infra("results", "sweep").out.replace("★", " ")
+    assert [line.split()[2] for line in table.splitlines()[1:]] == ["0.3", "0.30000000000000004"]
+    [exact] = json.loads(infra("results", "sampling.temperature=0.3", "--json").out)
+    assert exact["axes"]["sampling.temperature"] == 0.3
 
 
 def test_forms(made: Infra) -> None:

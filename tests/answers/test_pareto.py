@@ -49,6 +49,6 @@ def test_runs_compete_by_their_means_with_those_of_the_same_prompts(
     with pytest.raises(Refused, match="Neither more nor less generated_tokens"):
         pareto.marked(rows, ("generated_tokens",))
     best = choosing.best(rows, "decode_tps", by="experts.active")
-    assert {row.axes["quantization"] for row in best} == {"q2"}
+    assert {row.axes["quantization"] for row in best} == {"q4", "q2"}
     slowest = choosing.ordered(rows, "decode_tps")[-1]
     assert slowest.axes["quantization"] == "none"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,25 @@ def test_an_interaction_is_none_where_effects_multiply(source: Path) -> None:
     for each in effects.interactions(made, ("quantization", "experts.active"), "decode_tps"):
         assert each.word == "no difference shown"
         assert each.finding.relation == pytest.approx(1, rel=0.05)
+
+
+def test_what_was_asked_other_prompts_is_not_ranked_with_the_rest(source: Path) -> None:
+    made = found(sweep(source, {"quantization": ["none", "q4", "q2"]}, repeats=5))
+    metrics = ("decode_tps", "peak_memory")
+    for row in made.combinations["q2",].values():
+        row.data["plan"]["prompts"]["digest"] = "other"
+    best = [(metric, label) for metric, label, _ in summary.bests(made, metrics)]
+    assert best == [(m, f"quantization={q}") for m in metrics for q in ("q4", "q2")]
+    for row in made.combinations["none",].values():
+        row.data["plan"]["prompts"]["digest"] = "other"
+    told = summary.headline(replace(made), metrics)  # what was cached is not copied
+    assert "quantization=q2 is" in told
+    assert "faster than quantization=none" in told
+
+
+def test_levels_that_were_drawn_are_shown_in_few_digits(source: Path) -> None:
+    axes = {"sampling.temperature": ["0.1", "0.30000000000000004"]}
+    assert found(sweep(source, axes)).values("sampling.temperature") == ["0.1", "0.3"]
 
 
 def test_one_repeat_has_no_interval(source: Path) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from infra.answers.measured import directed, kinds, mean, repeats
+from infra.answers.measured import comparable_key, directed, kinds, mean, repeats
 from infra.answers.selection import Row
 from infra.errors import Refused, nearest
 from infra.types import Json
@@ -24,7 +24,8 @@ def ordered(rows: Sequence[Row], by: str) -> list[Row]:
 
 
 def best(rows: Sequence[Row], metric: str, by: str | None = None) -> list[Row]:
-    """The finished runs whose mean over repeats is the best, for each value of the key ``by``.
+    """The finished runs whose mean over repeats is the best among those of the same prompts and
+    machine, for each value of the key ``by``.
 
     Raises:
         Refused: no run has such a metric or key, or no direction is better.
@@ -32,10 +33,11 @@ def best(rows: Sequence[Row], metric: str, by: str | None = None) -> list[Row]:
     sign = directed(kinds(rows), metric)
     if by:
         _check_key(rows, by)
-    found: dict[str, list[list[Row]]] = {}
+    found: dict[tuple[str, ...], list[list[Row]]] = {}
     for runs in repeats([row for row in rows if row.data["status"] == "FINISHED"]):
         if mean(runs, metric) is not None:
-            found.setdefault(str(runs[0].axes.get(by)) if by else "", []).append(runs)
+            group = *comparable_key(runs[0]), str(runs[0].axes.get(by)) if by else ""
+            found.setdefault(group, []).append(runs)
     return [
         row
         for groups in found.values()

@@ -61,6 +61,12 @@ def mean(rows: Sequence[Row], name: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
+def comparable_key(row: Row) -> tuple[str, str]:
+    """What runs share that can be ranked: their prompts and their machine."""
+    plan = row.data["plan"]
+    return plan["prompts"]["digest"], plan["machine"]
+
+
 def repeats(rows: Sequence[Row]) -> list[list[Row]]:
     """Runs of the same, told by their identity, together; in the order of the first of each."""
     found: dict[str, list[Row]] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra.answers.measured import Kind, directed, kinds, mean, repeats, score
+from infra.answers.measured import Kind, comparable_key, directed, kinds, mean, repeats, score
 from infra.answers.selection import Row
 
 
@@ -41,14 +41,12 @@ def marked(rows: Sequence[Row], metrics: Sequence[str]) -> set[Path]:
         values = [mean(runs, name) for name in metrics]
         known = tuple(s * v for s, v in zip(signs, values, strict=True) if v is not None)
         if len(known) == len(metrics):
-            plan = runs[0].data["plan"]
-            field = fields.setdefault((plan["prompts"]["digest"], plan["machine"]), [])
-            field.append((runs, known))
-    return {row.folder for field in fields.values() for row in _winners(field)}
+            fields.setdefault(comparable_key(runs[0]), []).append((runs, known))
+    return {row.folder for rivals in fields.values() for row in _winners(rivals)}
 
 
-def _winners(field: Sequence[tuple[list[Row], tuple[float, ...]]]) -> list[Row]:
-    if len(field) < 2:
+def _winners(rivals: Sequence[tuple[list[Row], tuple[float, ...]]]) -> list[Row]:
+    if len(rivals) < 2:
         return []
-    best = front([point for _, point in field])
-    return [row for (runs, _), wins in zip(field, best, strict=True) if wins for row in runs]
+    best = front([point for _, point in rivals])
+    return [row for (runs, _), wins in zip(rivals, best, strict=True) if wins for row in runs]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from infra import runs
+from infra.answers.written import rounded, word
 from infra.errors import Refused, nearest
 from infra.record import RECORD
 from infra.resources import limits
@@ -120,20 +121,27 @@ def _flat(value: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, Js
             yield word, each
 
 
-def _filtered(rows: list[Row], word: str) -> list[Row]:
-    key, _, wanted = word.partition("=")
+def _filtered(rows: list[Row], asked: str) -> list[Row]:
+    key, _, wanted = asked.partition("=")
     if key == "status":
         return [row for row in rows if row.data["status"].lower() == wanted.lower()]
     known = {axis for row in rows for axis in row.axes}
     if key not in known:
         raise Refused(f"No run has a key {key!r}. {nearest(key, known)}")
-    values = {_typed(key, value) for value in wanted.split(",")}
-    return [row for row in rows if values & _spellings(row.axes.get(key))]
+    meant = {row.folder for value in wanted.split(",") for row in _having(rows, key, value)}
+    return [row for row in rows if row.folder in meant]
+
+
+def _having(rows: Sequence[Row], key: str, text: str) -> list[Row]:
+    """The rows with a value, or, where there are none, with one that is shown so."""
+    wanted = _typed(key, text)
+    exact = [row for row in rows if wanted in _spellings(row.axes.get(key))]
+    return exact or [row for row in rows if rounded(word(row.axes.get(key))) == text]
 
 
 def _spellings(value: Json) -> set[str | float]:
     """What may be typed for a value: 0 is 0.0."""
-    return {_number(str(value)), _number(_word(value))}
+    return {_number(str(value)), _number(word(value))}
 
 
 def _typed(key: str, text: str) -> str | float:
@@ -149,12 +157,7 @@ def _number(text: str) -> str | float:
         return text
 
 
-def _word(value: Json) -> str:
-    """As the command line writes it."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def varying(rows: Sequence[Row]) -> list[str]:
     """Keys whose values are not the same in all ``rows``."""
     keys = dict.fromkeys(key for row in rows for key in row.axes)
-    return [key for key in keys if len({_word(row.axes.get(key)) for row in rows}) > 1]
+    return [key for key in keys if len({word(row.axes.get(key)) for row in rows}) > 1]

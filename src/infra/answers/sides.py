@@ -11,6 +11,7 @@ from infra.answers import answered
 from infra.answers.answered import Answer
 from infra.answers.measured import Kind
 from infra.answers.selection import Row, axes, select
+from infra.answers.written import word
 from infra.console import counted
 from infra.errors import Refused
 from infra.files import write_atomic
@@ -94,6 +95,8 @@ def chosen(words: Sequence[str]) -> list[Run]:
     """
     if len(words) == 1 and words[0].endswith(EXPORTED):
         return _from_file(Path(words[0]))
+    if len(words) == 1 and Path(words[0]).is_file():
+        raise Refused(f"{words[0]} is no file that can be compared: {WRITERS}")
     found = [from_row(row) for row in select(words)]
     if not found:
         raise Refused(f"No run fits {' '.join(words)!r}: infra results shows what there is.")
@@ -135,11 +138,6 @@ def differing(runs: Iterable[Run]) -> dict[str, list[str]]:
             if key not in FREE and (shown := word(value)) not in found.setdefault(key, []):
                 found[key].append(shown)
     return {key: values for key, values in found.items() if len(values) > 1}
-
-
-def word(value: Json) -> str:
-    """As the command line writes it."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _check_alike(name: str, found: Sequence[Run]) -> None:

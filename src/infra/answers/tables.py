@@ -5,8 +5,8 @@ from pathlib import Path
 
 from infra.answers.measured import METRICS, Kind, kinds
 from infra.answers.selection import Row, varying
+from infra.answers.written import legible, word
 from infra.console import value
-from infra.types import Json
 
 STAR = "★"
 
@@ -27,9 +27,10 @@ def table(
     axes, shown = columns(among), measured(kinds(among), metrics)
     mark = [STAR] if stars else []
     found = [["run", "status", *mark, *axes, *shown]]
+    words = {axis: legible(row.axes.get(axis, "") for row in among) for axis in axes}
     for row in rows:
         star = [STAR if row.folder in stars else ""] if stars else []
-        chosen = [_line(row.axes.get(axis, "")) for axis in axes]
+        chosen = [_line(words[axis][word(row.axes.get(axis, ""))]) for axis in axes]
         cells = [value(row.data["metrics"].get(name)) for name in shown]
         found.append([row.name, row.data["status"], *star, *chosen, *cells])
     return found
@@ -45,5 +46,5 @@ def measured(known: Mapping[str, Kind], wanted: Sequence[str]) -> list[str]:
     return [name for name in dict.fromkeys((*METRICS, *wanted)) if name in known]
 
 
-def _line(cell: Json) -> str:
-    return str(cell).replace("\n", "\\n")
+def _line(cell: str) -> str:
+    return cell.replace("\n", "\\n")

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from infra.answers import finding as words
 from infra.answers.finding import Finding
 from infra.answers.measured import SCORES
-from infra.answers.sides import Side, differing, word
+from infra.answers.sides import Side, differing
+from infra.answers.written import word
 from infra.console import shown
 
 #: what the closing sentence is about: speed, memory, and the first of these shares

@@ -22,6 +22,8 @@ from infra.errors import Refused
 from infra.verbs.options import Options
 
 FORMATS = ("csv", "json", "jsonl", "markdown", "llama-bench", "llama-bench=jsonl")
+#: which runs compete, and by what
+RANKED = "by means over repeats, among runs with the same prompts on the same machine"
 #: digits that are a count; more of them are part of a run's name
 COUNT_DIGITS = 5
 
@@ -45,9 +47,10 @@ def main(arguments: list[str]) -> int:
         return 0
     wanted = [*metrics, options.sort, options.best]
     _print(table(rows, among, stars, wanted), console.out)
-    if stars:
-        told = f"{STAR} on the Pareto front of {', '.join(metrics)}, by means over repeats"
-        console.err.print(told, soft_wrap=not console.err.is_terminal)
+    told = [f"the best {options.best}"] if options.best else []
+    told += [f"{STAR} on the Pareto front of {', '.join(metrics)}"] if stars else []
+    for each in told:
+        console.err.print(f"{each}, {RANKED}", soft_wrap=not console.err.is_terminal)
     return 0
 
 

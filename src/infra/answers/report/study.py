@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from infra.answers.measured import Kind, kinds
+from infra.answers.measured import Kind, comparable_key, kinds
 from infra.answers.selection import Row, of_sweep, varying
+from infra.answers.written import legible, word
 from infra.sweeps import folder as sweeps
 from infra.types import Json
 
@@ -42,6 +43,14 @@ class Study:
     def kinds(self) -> dict[str, Kind]:
         """The metrics that any run has."""
         return kinds(self.rows)
+
+    @cached_property
+    def comparable(self) -> list[list[Levels]]:
+        """The combinations, those together that can be ranked."""
+        found: dict[tuple[str, str], list[Levels]] = {}
+        for levels, repeats in self.combinations.items():
+            found.setdefault(comparable_key(next(iter(repeats.values()))), []).append(levels)
+        return list(found.values())
 
     def values(self, axis: str) -> list[str]:
         """The levels of one axis that have a finished run, in the order of the runs."""
@@ -80,14 +89,14 @@ def of_folder(sweep: Path) -> Study:
     data, rows = sweeps.read(sweep), of_sweep(sweep)
     axes = tuple(data["axes"])
     told = _overrides(data["cells"])
-    levels = {row.folder: _levels(axes, {**row.axes, **told.get(row.cell, {})}) for row in rows}
-    return Study(data.get("name") or sweep.name, axes, rows, levels, data)
+    chosen = {row.folder: {**row.axes, **told.get(row.cell, {})} for row in rows}
+    return Study(data.get("name") or sweep.name, axes, rows, _levels(axes, chosen), data)
 
 
 def of_rows(title: str, rows: Sequence[Row]) -> Study:
     """The study of any runs: whatever they differ in is an axis."""
     axes = tuple(axis for axis in varying(rows) if axis not in NO_AXIS)
-    return Study(title, axes, rows, {row.folder: _levels(axes, row.axes) for row in rows})
+    return Study(title, axes, rows, _levels(axes, {row.folder: row.axes for row in rows}))
 
 
 def _overrides(cells: Sequence[dict[str, Json]]) -> dict[tuple[str, int], dict[str, str]]:
@@ -100,8 +109,13 @@ def _overrides(cells: Sequence[dict[str, Json]]) -> dict[tuple[str, int], dict[s
     return found
 
 
-def _levels(axes: Sequence[str], chosen: Mapping[str, Json]) -> Levels:
-    return tuple(str(chosen.get(axis, "")) for axis in axes)
+def _levels(axes: Sequence[str], chosen: Mapping[Path, Mapping[str, Json]]) -> dict[Path, Levels]:
+    """For each run, what was chosen on each axis, as it is shown."""
+    words = {axis: legible(each.get(axis, "") for each in chosen.values()) for axis in axes}
+    return {
+        folder: tuple(words[axis][word(each.get(axis, ""))] for axis in axes)
+        for folder, each in chosen.items()
+    }
 
 
 def _free(repeat: int, taken: Mapping[int, Row]) -> int:

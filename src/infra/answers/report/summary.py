@@ -1,5 +1,6 @@
 """The short answer: the fastest combination against another one, and the best in each metric."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from infra.answers.compare import findings
@@ -27,14 +28,17 @@ def measured(rows: Sequence[Row], metric: str) -> Measure | None:
 
 
 def headline(study: Study, metrics: Sequence[str]) -> str:
-    """The fastest combination against the first one, or against the second fastest."""
+    """The fastest combination against the first one, or against the second fastest; if there are
+    some, of those with the same prompts on the same machine."""
     if "decode_tps" not in metrics or not study.combinations:
         return "No run was finished that has a speed."
     by_speed = sorted(study.combinations, key=lambda each: _speed(study, each), reverse=True)
     if len(by_speed) == 1:
         return _alone(study, by_speed[0], metrics)
     best, first = by_speed[0], next(iter(study.combinations))
-    return _against(study, best, first if first != best else by_speed[1])
+    rivals = [each for each in (first, *by_speed[1:]) if each != best]
+    fair = next(group for group in study.comparable if best in group)
+    return _against(study, best, next((each for each in rivals if each in fair), rivals[0]))
 
 
 def _against(study: Study, best: Levels, base: Levels) -> str:
@@ -63,13 +67,14 @@ def _speed(study: Study, levels: Levels) -> float:
 
 
 def bests(study: Study, metrics: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Each metric, the combination that is the best in it, and its value."""
-    for metric in metrics:
+    """Each metric, the combination that is the best in it of those that can be ranked, and its
+    value."""
+    for metric, rivals in itertools.product(metrics, study.comparable):
         sign, unit = directed(study.kinds, metric), study.kinds[metric].unit
         found = {
             levels: measure
-            for levels, rows in study.combinations.items()
-            if (measure := measured(list(rows.values()), metric))
+            for levels in rivals
+            if (measure := measured(list(study.combinations[levels].values()), metric))
         }
         if found:
             best = max(found, key=lambda levels: sign * found[levels].value)
