@@ -10,22 +10,22 @@ import functools
 import itertools
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infra.answers import answered, measures
 from infra.answers.compare import PROMPTS, REPEATS
 from infra.answers.finding import TOO_FEW, Finding
-from infra.answers.measured import Kind
-from infra.answers.report.intervals import of_logs
+from infra.answers.report.intervals import geometric, of_logs
 from infra.answers.report.study import Levels, Study
 from infra.answers.resampling import Floats, paired
 from infra.answers.selection import Row
 from infra.calls import scoring
-from infra.types import Measure
+from infra.types import Json, Measure
 
 #: axis -> level, and whether it stands above (1) or below (-1) the line
 Term = tuple[Mapping[str, str], int]
@@ -77,50 +77,76 @@ def level_means(study: Study, axis: str, metric: str) -> dict[str, Measure]:
 
 def means(study: Study, places: Sequence[Mapping[str, str]], metric: str) -> list[Measure | None]:
     """The metric at each of some places, over those settings of the other axes that all have."""
-    # the others take part with no weight
-    terms = [[(each, int(each == place)) for each in places] for place in places]
-    return [_mean(contrast(study, each, metric)) for each in terms]
+    found = _values(study, places, np.eye(len(places)), metric)
+    if not found.size:
+        return [None for _ in places]
+    return [
+        _share(each) if _is_share(study, metric) else geometric(each.tolist()) for each in found
+    ]
 
 
-def _mean(found: Finding | None) -> Measure | None:
-    """Of a share with Wilson's interval: the one by differences is for differences."""
-    if found is None:
-        return None
-    n = found.samples[0]
-    if found.scale == "share":
-        return scoring.share(found.relation * n, n)
-    return Measure(found.relation, n, *(found.interval or ()))
+def _share(found: Floats) -> Measure:
+    """With Wilson's interval: the one by differences is for differences."""
+    return scoring.share(float(found.mean()) * len(found), len(found))
 
 
 def contrast(study: Study, terms: Sequence[Term], metric: str) -> Finding | None:
     """The terms' values, those below the line taken away: by division, or of shares by
     subtraction. ``None`` where no setting of the other axes has them all."""
-    settings, kind = _settings(study, terms), study.kinds[metric]
-    if kind.unit == "share":
-        return _of_shares(settings, terms, metric, kind)
-    repeats: dict[int, list[float]] = {}
-    for repeat, rows in settings:
-        values = [row.metric(metric) for row in rows]
-        if all(value and value > 0 for value in values):
-            signed = zip(terms, values, strict=True)
-            total = sum(sign * math.log(value or 1) for (_, sign), value in signed)
-            repeats.setdefault(repeat, []).append(total)
-    logs = [statistics.fmean(each) for each in repeats.values()]
-    if not logs:
+    signs = np.array([[sign for _, sign in terms]])
+    [found] = _values(study, [place for place, _ in terms], signs, metric)
+    n, kind = len(found), study.kinds[metric]
+    if not n:
         return None
-    ratio, n = math.exp(statistics.fmean(logs)), len(logs)
+    if _is_share(study, metric):
+        estimate = paired(found) if n >= PROMPTS else None
+        return Finding(metric, kind, float(found.mean()), 0.0, "share", (n, n), estimate)
+    logs = found.tolist()
+    ratio = math.exp(statistics.fmean(logs))
     return Finding(metric, kind, ratio, 1.0, "ratio", (n, n), of_logs(logs))
 
 
-def _settings(study: Study, terms: Sequence[Term]) -> list[tuple[int, list[Row]]]:
-    """The runs at the terms' places, for each repeat and setting of the other axes that has all."""
-    fixed = terms[0][0]
+def _is_share(study: Study, metric: str) -> bool:
+    return study.kinds[metric].unit == "share"
+
+
+def _values(
+    study: Study, places: Sequence[Mapping[str, str]], weights: NDArray[Any], metric: str
+) -> Floats:
+    """For each row of ``weights``, the sum of what the places have: for each repeat the mean of
+    logarithms over all settings; of shares for each prompt the mean over settings and repeats,
+    which are no further prompts."""
+    sample = _scored if _is_share(study, metric) else _logarithms
+    groups: dict[Json, list[Floats]] = {}
+    for repeat, rows in _settings(study, places):
+        for key, found in sample(repeat, rows, metric):
+            groups.setdefault(key, []).append(weights @ found)
+    parts = [np.mean(each, axis=0) for each in groups.values()]
+    return np.concatenate([np.empty((len(weights), 0)), *parts], axis=1)
+
+
+def _logarithms(repeat: int, rows: Sequence[Row], metric: str) -> Iterator[tuple[Json, Floats]]:
+    values = [row.metric(metric) or 0 for row in rows]
+    if min(values) > 0:
+        yield repeat, np.log(values)[:, np.newaxis]
+
+
+def _scored(_: int, rows: Sequence[Row], metric: str) -> Iterator[tuple[Json, Floats]]:
+    digests = {row.data["plan"]["prompts"]["digest"] for row in rows}
+    seen = [scores(row.folder, metric) for row in rows]
+    if len(digests) == 1 and len({len(each) for each in seen}) == 1:
+        yield digests.pop(), np.stack(seen)
+
+
+def _settings(study: Study, places: Sequence[Mapping[str, str]]) -> list[tuple[int, list[Row]]]:
+    """The runs at some places, for each repeat and setting of the other axes that has all."""
+    fixed = places[0]
     starts = [levels for levels in study.combinations if _at(study, levels, fixed) == levels]
     found = []
     for start in starts:
-        places = [_at(study, start, place) for place, _ in terms]
-        if all(place in study.combinations for place in places):
-            runs = [study.combinations[place] for place in places]
+        combinations = [_at(study, start, place) for place in places]
+        if all(each in study.combinations for each in combinations):
+            runs = [study.combinations[each] for each in combinations]
             shared = [repeat for repeat in runs[0] if all(repeat in each for each in runs)]
             found += [(repeat, [each[repeat] for each in runs]) for repeat in shared]
     return found
@@ -128,25 +154,6 @@ def _settings(study: Study, terms: Sequence[Term]) -> list[tuple[int, list[Row]]
 
 def _at(study: Study, levels: Levels, place: Mapping[str, str]) -> Levels:
     return tuple(place.get(axis, level) for axis, level in zip(study.axes, levels, strict=True))
-
-
-def _of_shares(
-    settings: Sequence[tuple[int, list[Row]]], terms: Sequence[Term], metric: str, kind: Kind
-) -> Finding | None:
-    """Means for each prompt first: repeats and settings of one prompt are no further prompts."""
-    prompts: dict[str, list[Floats]] = {}
-    for _, rows in settings:
-        digests = {row.data["plan"]["prompts"]["digest"] for row in rows}
-        seen = [scores(row.folder, metric) for row in rows]
-        if len(digests) == 1 and len({len(each) for each in seen}) == 1:
-            signed = [sign * found for (_, sign), found in zip(terms, seen, strict=True) if sign]
-            prompts.setdefault(digests.pop(), []).append(np.sum(signed, axis=0))
-    found = np.concatenate([np.mean(each, axis=0) for each in prompts.values()] or [np.empty(0)])
-    if not len(found):
-        return None
-    estimate = paired(found) if len(found) >= PROMPTS else None
-    n = len(found)
-    return Finding(metric, kind, float(found.mean()), 0.0, "share", (n, n), estimate)
 
 
 @functools.cache

@@ -21,7 +21,11 @@ def of_logs(values: Sequence[float]) -> Estimate | None:
 def of_repeats(values: Sequence[float]) -> Measure:
     """The geometric mean of positive values, as speeds scatter by factors, with its interval; one
     value has none."""
-    logs = [math.log(value) for value in values]
+    return geometric([math.log(value) for value in values])
+
+
+def geometric(logs: Sequence[float]) -> Measure:
+    """As ``of_repeats``, from the values' logarithms."""
     found, mean = of_logs(logs), math.exp(statistics.fmean(logs))
     if found is None:
         return Measure(mean, len(logs))

@@ -75,7 +75,7 @@ def scatter(name: str, points: Sequence[Point], x: Scale, y: Scale) -> Markup:
         groups.setdefault((point.front, point.colour, point.marker), []).append(point)
     with _drawing(name) as (figure, axes):
         axes.set_xlabel(x.title)
-        axes.set_title(y.title, loc="left")
+        axes.set_title(y.title, loc="left", y=1)
         for (front, *_), group in sorted(groups.items()):
             if front or len(points) <= MOST_BARS:
                 _bars(axes, group, x, y)
@@ -90,7 +90,7 @@ def levels(name: str, lines: Mapping[str, Mapping[str, Measure]], y: Scale, x: s
     places = list(dict.fromkeys(level for line in lines.values() for level in line))
     with _drawing(name) as (figure, axes):
         axes.set_xlabel(x)
-        axes.set_title(y.title, loc="left")
+        axes.set_title(y.title, loc="left", y=1)
         for number, (label, line) in enumerate(lines.items()):
             shift = 0.07 * (number - (len(lines) - 1) / 2)
             xs = [places.index(level) + shift for level in line]
