@@ -124,7 +124,7 @@ def _follow(
 ) -> tuple[str, str | None]:
     """Status and cause of the run, once it is over."""
     state = child.state
-    if not child.reused:  # a signal waits: it would leave half of MLflow imported
+    if not child.reused:
         console.warn(outbox.meanwhile(plan.tracking, runs.root()))
     try:
         with interrupts.allowed():

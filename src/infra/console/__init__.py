@@ -32,12 +32,14 @@ class Console:
         width = None if sys.stdout.isatty() else WIDE
         self.out = Stream(highlight=False, markup=False, width=width)
         self.below: RenderableType | None = None  #: shown under the view of a run: a sweep's bar
+        self._warned = ""  #: the last warning
         self.quiet = False  #: a worker's, whose runs are shown by the process that leads the sweep
 
     def warn(self, problem: str | None) -> None:
-        """Show a warning; ``None`` is none."""
-        if problem:
+        """Show a warning, once where it comes again at once; ``None`` is none."""
+        if problem and problem != self._warned:
             self.err.print(Text(f"warning: {problem}", style="yellow"), soft_wrap=True)
+        self._warned = problem or self._warned
 
     def say(self, text: str) -> None:
         """One plain line for people."""

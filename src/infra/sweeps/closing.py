@@ -46,7 +46,7 @@ def publish(folder: Path, store: Tracking) -> str | None:
     data = sweeps.read(folder)
     if not data["ended"] or store.kind == "none":
         return None
-    unsaid = _reported(folder)
+    unsaid = None if tracking.stopped(store) else _reported(folder)
     return tracking.close_sweep(folder, data, best(of_sweep(folder)), store) or unsaid
 
 

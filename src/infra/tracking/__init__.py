@@ -2,6 +2,7 @@
 the record on disk is complete without it, and ``sync`` publishes later what is missing."""
 
 from infra.tracking.choice import KINDS, check
+from infra.tracking.mlflow_store import stopped
 from infra.tracking.outbox import Outbox
 from infra.tracking.page import ui_command
 from infra.tracking.publishing import FILES, MARK, prepare, publish
@@ -20,6 +21,7 @@ __all__ = [
     "open_sweep",
     "prepare",
     "publish",
+    "stopped",
     "sync",
     "ui_command",
 ]

@@ -1,6 +1,8 @@
 """MLflow kept quiet, local and quick: its environment, its database, its client."""
 
 import contextlib
+import functools
+import importlib
 import logging
 import os
 import shutil
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from infra import interrupts
 from infra.errors import Failed
 from infra.plan import Tracking
 
@@ -46,14 +49,34 @@ class Store:
     since: float  #: Unix time of the experiment's creation
 
 
-def import_mlflow() -> None:
-    """Import MLflow, telemetry off, its log lines silenced: what goes wrong is said once, by us."""
-    os.environ.update(ENVIRONMENT)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    import mlflow  # noqa: F401, PLC0415  # costs a second, so not before it is needed
+def import_mlflow(tracking: Tracking) -> None:
+    """Import MLflow, telemetry off, its log lines silenced: what goes wrong is said once, by us.
 
+    Raises:
+        Failed: somebody asked to stop.
+    """
+    if not _imported(tracking.kind):
+        raise Failed("somebody asked to stop while MLflow was imported")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def stopped(tracking: Tracking) -> bool:
+    """Whether somebody asked to stop before MLflow was imported."""
+    try:
+        return not _imported(tracking.kind)
+    except Exception:  # MLflow raises what its many parts raise; said by who needs it
+        return False
+
+
+@functools.cache
+def _imported(kind: str) -> bool:
+    """Whether a signal let it be imported, which takes seconds. What is half imported is not tried
+    again, as libraries of it, such as numpy, cannot be imported twice."""
+    os.environ.update(ENVIRONMENT)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    modules = ["mlflow", *["mlflow.store.tracking.sqlalchemy_store"] * (kind == "local")]
+    return interrupts.completed(lambda: [importlib.import_module(each) for each in modules])
 
 
 def lock(root: Path) -> FileLock:
@@ -108,10 +131,10 @@ def open_store(tracking: Tracking, root: Path) -> Store:
     """Connect, and make the experiment if there is none; the caller holds the lock.
 
     Raises:
-        Failed: the local database is missing, broken or was moved.
+        Failed: the local database is missing, broken or was moved; or see ``import_mlflow``.
         MlflowException: whatever else MLflow does not like.
     """
-    import_mlflow()
+    import_mlflow(tracking)
     from mlflow import MlflowClient  # noqa: PLC0415  # heavy
 
     uri, artifacts = uri_of(tracking, root), None

@@ -26,15 +26,16 @@ def prepare(tracking: Tracking, root: Path) -> str | None:
         root: the folder of all runs, an absolute path.
 
     Returns:
-        A warning, or None. A server is not asked yet.
+        A warning, or None; also where somebody asked to stop, of which ``publish`` will tell. A
+        server is not asked yet.
     """
-    if tracking.kind == "none":
+    if tracking.kind == "none" or mlflow_store.stopped(tracking):
         return None
     try:
         if tracking.kind == "local":
             opened(tracking, root)
         else:
-            mlflow_store.import_mlflow()
+            mlflow_store.import_mlflow(tracking)
     except Exception as error:  # MLflow raises what its many parts raise
         return f"The run will not be published to {place(tracking)}: {sentence(error)}."
     return None
@@ -42,7 +43,7 @@ def prepare(tracking: Tracking, root: Path) -> str | None:
 
 def opened(tracking: Tracking, root: Path) -> Store:
     """The store that was chosen; the local database is made where there is none."""
-    mlflow_store.import_mlflow()
+    mlflow_store.import_mlflow(tracking)
     with mlflow_store.lock(root):
         if tracking.kind == "local":
             mlflow_store.create_database(root)

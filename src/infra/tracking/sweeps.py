@@ -16,8 +16,10 @@ def open_sweep(folder: Path, data: dict[str, Json], tracking: Tracking) -> str |
         A warning, or None.
     """
     root = folder.parents[1]
-    if tracking.kind == "none" or (problem := prepare(tracking, root)):
-        return None if tracking.kind == "none" else problem
+    if tracking.kind == "none":
+        return None
+    if (problem := prepare(tracking, root)) or mlflow_store.stopped(tracking):
+        return problem
     try:
         with mlflow_store.lock(root):
             mlflow_sweep.opened(folder, data, mlflow_store.open_store(tracking, root))
