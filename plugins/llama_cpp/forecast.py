@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .probe import Weight
 from .tensor import ROUTER
+from .weight import Weight
 
 Floats = NDArray[np.float32]
 #: the weights of the norm before the experts, by architecture

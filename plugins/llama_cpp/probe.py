@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from infra.errors import Failed
 
@@ -21,25 +21,9 @@ from .stacks import layer_of
 from .streaming import Streamer
 from .tensor import CHOICE, Tensor, rows_of
 from .tensor import layer_of as chosen_in
+from .weight import Weight
 
 WEIGHTS = 1  # GGML_BACKEND_BUFFER_USAGE_WEIGHTS of ggml-backend.h
-
-
-class Weight(NamedTuple):
-    """One tensor of the model as it lies in memory."""
-
-    scheme: str  #: storage type in lower case, e.g. ``q4_k``
-    shape: tuple[int, ...]  #: four numbers, the fastest dimension first
-    bytes: int
-    is_float: bool
-    device: str
-    is_mapped: bool  #: in the file's own pages
-    is_repacked: bool  #: copied into a layout that only the CPU's kernels read
-    address: int
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
 
 
 @dataclass

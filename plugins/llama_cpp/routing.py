@@ -9,10 +9,10 @@ from infra.experts.routing import Counts
 from infra.resources import memory
 from infra.types import Routing
 
-from .probe import Weight
 from .stacks import layer_of
 from .streaming import Streamer
 from .tensor import Given, Rows
+from .weight import Weight
 
 
 def _bytes_read() -> int:

@@ -14,19 +14,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import chain, product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from infra.resources import limits
 
 from . import pages
 from .cache import Cache, Place
+from .forecast import Forecast
 from .pins import Pins
 from .reading import Range, Reader
 from .stacks import Stack, files_of, stacks_of
 from .tensor import Given, Rows
-
-if TYPE_CHECKING:  # it needs the probe, which needs this module
-    from .forecast import Forecast
 
 #: faults that had to wait for the disk, of a layer; a few are the weights that all tokens share
 FEW_FAULTS = 16
