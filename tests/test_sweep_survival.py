@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+import made
 from conftest import Begin, Done, ended
 from trouble import until
 
@@ -183,3 +184,32 @@ def answer(folder: Path) -> tuple[int, str] | None:
         return None
     rows = [json.loads(line) for line in (folder / "generations.jsonl").open()]
     return record["plan"]["sampling"]["max_tokens"], rows[-1]["text"]
+
+
+CHANGES = """
+import os, pathlib
+from infra import hookimpl
+
+@hookimpl
+def infra_stage(stage, plan):
+    if stage == "parse" and "CHANGED" in os.environ and plan.sampling.max_tokens == 4:
+        with pathlib.Path(plan.model.path, "config.json").open("a") as file:
+            file.write("\\n")
+    yield
+"""
+
+
+def test_no_run_counts_whose_weights_are_not_those_that_were_planned(
+    begin: Begin, home: Path
+) -> None:
+    (home / "plugins" / "changes.py").write_text(CHANGES)
+    model = "model=local", f"model.path={made.checkpoint(home / 'model')}"
+    command = ("backend=echo", *model, *RUN[1:], AXIS)
+    done = ended(begin(*command, CHANGED="1"))
+    assert done.code == 1, done.err
+    assert ends(home) == [(3, "FINISHED"), (4, "FAILED"), (5, "FAILED")]
+    for each in records(home)[1:]:
+        assert "model have changed since this run was planned" in each["cause"]
+    assert "load" not in [stage["name"] for stage in records(home)[2]["stages"]]
+    again = ended(begin(*command))
+    assert (again.code, "3 to do" in again.err) == (0, True), again.err

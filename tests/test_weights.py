@@ -7,6 +7,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -123,6 +124,28 @@ def test_the_digest_follows_the_file(tmp_path: Path) -> None:
     assert resolve(folder).digest == before
     (folder / "tokenizer.json").write_text("{ }")
     assert resolve(folder).digest != before
+
+
+def test_the_digest_follows_a_file_whose_time_was_set_back(tmp_path: Path) -> None:
+    path = made.gguf_file(tmp_path / "m.gguf")
+    before, known = path.stat(), resolve(path)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert resolve(path).digest != known.digest
+
+
+def test_files_that_have_changed_since_they_were_described_are_told(tmp_path: Path) -> None:
+    folder = made.checkpoint(tmp_path)
+    known = resolve(folder)
+    assert weights.changed(known) is None
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+    told = weights.changed(known)
+    assert told
+    assert f"files of {folder} have changed since this run was planned" in told
+    assert weights.changed(replace(known, random=True)) is None
+    (folder / "config.json").unlink()
+    (folder / "model.safetensors").unlink()
+    assert weights.changed(known) is None, "who has loaded them has them still"
 
 
 def test_a_file_is_read_once_until_it_changes(

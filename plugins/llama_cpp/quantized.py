@@ -12,7 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from infra.errors import Refused
+from infra import weights
+from infra.errors import Failed, Refused
 from infra.plan import Plan
 from infra.resources import machine
 from infra.weights.headers import gguf_parts
@@ -68,6 +69,7 @@ def ensure(plan: Plan) -> None:
 
     Raises:
         Refused: the disk is too full, or the source cannot be quantized.
+        Failed: the source is not what was planned.
     """
     target, source = file_of(plan), Path(plan.model.path)
     if target == source or target.exists():
@@ -76,7 +78,7 @@ def ensure(plan: Plan) -> None:
         with FileLock(f"{target}.lock"):
             if not target.exists():
                 _check_space(source, target.parent, plan.quantization)
-                _make(source, target, FILE_TYPES[plan.quantization])
+                _make(plan, target)
     except OSError as error:
         raise _unwritable(error) from error
 
@@ -92,9 +94,10 @@ def _check_space(source: Path, folder: Path, scheme: str) -> None:
         )
 
 
-def _make(source: Path, target: Path, file_type: str) -> None:
+def _make(plan: Plan, target: Path) -> None:
     """Under the lock, so that what a killed process left is simply written over."""
     lib, half = library(), target.with_suffix(".part")
+    source, file_type = plan.model.path, FILE_TYPES[plan.quantization]
     params = lib.llama.llama_model_quantize_default_params()
     params.ftype = getattr(lib.llama, f"LLAMA_FTYPE_MOSTLY_{file_type}")
     params.nthread = physical_cores()
@@ -105,6 +108,8 @@ def _make(source: Path, target: Path, file_type: str) -> None:
         )
         if code:
             raise Refused(f"{source} cannot be quantized to {file_type}: {lib.complaint()}.")
+        if changed := weights.changed(plan.model):  # the copy is named by what the source was
+            raise Failed(changed)
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)

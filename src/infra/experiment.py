@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra import record, runs, tracking
+from infra import record, runs, tracking, weights
 from infra.clock import Clock
 from infra.conditions import counters, flags, oom, pagecache
 from infra.console import Console
@@ -50,6 +50,8 @@ def execute(
         Refused: there is too little memory, or the child found that the plan cannot run here, and
             it is no part of a sweep; nothing is left of it.
     """
+    if plan.sweep and (changed := weights.changed(plan.model)):
+        return refuse(plan, changed, console, outbox)
     judged = _judged(plan, prompts, hosts)
     if judged.problem and plan.preflight == "refuse":
         if plan.sweep:
@@ -70,6 +72,8 @@ def execute(
         before, killed = counters.read(), oom.kills()
         with hosts.child(plan, folder, clock, state) as child:
             status, cause = _follow(child, plan, console, interrupts, outbox)
+        if status == "FINISHED" and (changed := weights.changed(plan.model)):
+            status, cause = "FAILED", changed
         if state.refused and not plan.sweep:
             runs.remove(folder)
             raise Refused(state.refused)

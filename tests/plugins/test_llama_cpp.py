@@ -6,6 +6,7 @@ The contract that it shares with the other engines is checked in test_engines.py
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infra import testing
+from infra import testing, weights
 from infra.effective import verify
 from infra.errors import Failed, Refused
 from infra.plan import Plan, to_json
@@ -55,7 +56,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def plan_of(path: Path = GGUF, held: str = "none", **asked: Any) -> Plan:
     """A plan for the bundled model; one thread, as other tests may have the other core."""
     plan = testing.plan_for(GGUF, "llama_cpp", **{"threads": 1, **asked})
-    model = replace(plan.model, path=str(path), digest="0" * 64, quantization=held)
+    digest = weights.sha256_of([path]) if path.exists() else "0" * 64
+    model = replace(plan.model, path=str(path), digest=digest, quantization=held)
     return replace(plan, model=model)
 
 
@@ -149,12 +151,29 @@ def test_a_copy_is_made_once(backend: Backend, cache: Path) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
-def test_each_source_and_scheme_has_its_copy(backend: Backend, cache: Path) -> None:
-    plan = plan_of(quantization="q8")
-    other = replace(plan, model=replace(plan.model, digest="1" * 64))
-    for each in (plan, other, plan_of(quantization="q2")):
+def test_each_source_and_scheme_has_its_copy(backend: Backend, cache: Path, tmp_path: Path) -> None:
+    other = _changed(Path(shutil.copy(GGUF, tmp_path / "other.gguf")))
+    plans = [plan_of(quantization="q8"), plan_of(other, quantization="q8")]
+    for each in (*plans, plan_of(quantization="q2")):
         backend.convert(each)
     assert len(list(cache.glob("*.gguf"))) == 3
+
+
+def test_a_source_that_was_changed_since_the_plan_gives_no_copy(
+    backend: Backend, cache: Path, tmp_path: Path
+) -> None:
+    source = Path(shutil.copy(GGUF, tmp_path / "source.gguf"))
+    plan = plan_of(source, quantization="q8")
+    _changed(source)
+    with pytest.raises(Failed, match=r"source\.gguf have changed since this run was planned"):
+        backend.convert(plan)
+    assert [file.suffix for file in cache.iterdir()] == [".lock"]
+
+
+def _changed(path: Path) -> Path:
+    """Its last weight is another one."""
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    return path
 
 
 PREPARE = """

@@ -137,6 +137,24 @@ def installed(model: Model) -> list[OnDisk]:
     return found
 
 
+def changed(model: Weights) -> str | None:
+    """A sentence if the files are no longer those that ``resolve`` described. Of files that are
+    gone, and of random weights, which are known by what they are drawn from, nothing is said."""
+    path = Path(model.path)
+    if model.random or not model.digest:
+        return None
+    try:
+        now = sha256_of(_files(Source(path, code=model.trust_remote_code), path))
+    except (OSError, Refused):
+        return None
+    if now == model.digest:
+        return None
+    return (
+        f"the files of {path} have changed since this run was planned: their SHA-256 was "
+        f"{model.digest[:12]}… and is {now[:12]}…. Run the same command again."
+    )
+
+
 def gguf_metadata(path: Path) -> dict[str, Json]:
     """All scalar metadata of a GGUF file by key; of arrays ``{"length": n}``.
 

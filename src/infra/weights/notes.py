@@ -16,10 +16,11 @@ from infra.types import Json
 
 
 def remembered(kind: str, path: Path, compute: Callable[[Path], Json]) -> Json:
-    """``compute(path)``, taken from a note as long as the file's size, mtime and inode stay."""
+    """``compute(path)``, taken from a note as long as the file's size, times and inode stay."""
     real = path.resolve()
     status = real.stat()
-    stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
+    # copying tools and editors set mtime back, which nobody can do to ctime
+    stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     name = f"files/{hashlib.sha256(os.fsencode(real)).hexdigest()[:24]}.{kind}.json"
     known = read(name)
     if isinstance(known, dict) and known.get("stamp") == stamp and "value" in known:
