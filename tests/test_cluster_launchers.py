@@ -83,9 +83,20 @@ def child_at_work(sweep: subprocess.Popen[str], home: Path) -> psutil.Process:
         assert time.monotonic() < deadline
         time.sleep(0.1)
         if len(records(home)) == 3:
-            found = [each for each in at_work(home) if "infra.host" in each.cmdline()]
+            found = [each for each in at_work(home) if generates(each)]
     (child,) = found
     return child
+
+
+def generates(process: psutil.Process) -> bool:
+    """Whether it holds a model of which text is asked, and its run is not over."""
+    command = process.cmdline()
+    if "infra.host" not in command:
+        return False
+    folder = Path(command[command.index("infra.host") + 1])
+    journal = folder / "journal"
+    text = journal.read_text() if journal.exists() else ""
+    return '"stage": "generate"' in text and not (folder / "record.json").exists()
 
 
 @pytest.fixture
