@@ -43,6 +43,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt_oss": TINY,
     "hunyuan_v1_moe": TINY | {"moe_topk": 2},
     "gemma4_text": TINY | {"top_k_experts": 2, "enable_moe_block": True, "global_head_dim": 16},
+    "llama4_text": TINY
+    | {"intermediate_size_mlp": 64, "interleave_moe_layer_step": 1, "attn_scale": 0.1},
+    "jetmoe": TINY | {"kv_channels": 16, "num_key_value_heads": 2},
     "qwen3_vl_moe": {
         "text_config": TINY | {"rope_parameters": {"rope_theta": 1e4, "mrope_section": [4, 2, 2]}},
         "vision_config": {"depth": 1, "hidden_size": 32, "num_heads": 2, "out_hidden_size": 64},
@@ -154,12 +157,23 @@ def test_k_is_in_effect(k: int) -> None:
         assert np.abs(engine.logprobs(IDS) - usual.logprobs(IDS)).max() > 0.01
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"jetmoe"}))
 def test_k_is_in_effect_in_every_family(name: str, family: Callable[[str], Path]) -> None:
     for k in (1, 3):
         with loaded(family(name), k=k) as engine:
             assert engine.facts.effective_k == k
             assert engine.facts.experts == 4
+
+
+def test_experts_that_cannot_be_seen_are_refused_before_the_weights_are_read(
+    family: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(family("jetmoe"), tmp_path / "model"))
+    with loaded(folder) as engine:
+        assert engine.facts.effective_k is None
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(Refused, match=r"active: .* JetMoeForCausalLM in a way that does not show"):
+        loaded(folder, k=1).__enter__()
 
 
 def test_a_dropped_k_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +204,7 @@ def test_q8_covers_the_experts_and_the_tied_embedding() -> None:
         assert 8 < engine.facts.bits_per_weight < 8.5
 
 
-@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"gpt_oss"}))
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"gpt_oss", "llama4_text", "jetmoe"}))
 def test_q8_says_nearly_what_the_floats_say(name: str, family: Callable[[str], Path]) -> None:
     with loaded(family(name)) as floats, loaded(family(name), "q8") as engine:
         difference = np.abs(engine.logprobs(IDS) - floats.logprobs(IDS))
@@ -198,8 +212,11 @@ def test_q8_says_nearly_what_the_floats_say(name: str, family: Callable[[str], P
         assert engine.facts.schemes["int8"] > 0.9
 
 
-def test_q8_refuses_experts_that_it_cannot_compute(family: Callable[[str], Path]) -> None:
-    with pytest.raises(Refused, match="GptOss"), loaded(family("gpt_oss"), "q8"):
+@pytest.mark.parametrize(("name", "who"), [("gpt_oss", "GptOss"), ("llama4_text", "Llama4")])
+def test_q8_refuses_experts_that_it_cannot_compute(
+    name: str, who: str, family: Callable[[str], Path]
+) -> None:
+    with pytest.raises(Refused, match=who), loaded(family(name), "q8"):
         pass
 
 
