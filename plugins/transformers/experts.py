@@ -30,7 +30,7 @@ def takes_all(module: Any) -> bool:
 
 def count(model: Any) -> int | None:
     """Experts of a layer; ``None`` for a dense model."""
-    return next((module.num_experts for module in _all(model)), None)
+    return next(map(_number, _all(model)), None)
 
 
 def numbered(model: Any) -> Iterator[tuple[str, int, Any]]:
@@ -45,7 +45,7 @@ def watch(model: Any, counts: Counts) -> None:
     """Count, from now on, where tokens are routed to."""
     for _, layer, module in numbered(model):
         each = sum(t.nbytes for p in module.parameters(recurse=False) for t in stored(p))
-        size = each // module.num_experts
+        size = each // _number(module)
         module.register_forward_pre_hook(_counting(module, counts, layer, size), with_kwargs=True)
 
 
@@ -80,6 +80,13 @@ def _all(model: Any) -> Iterator[Any]:
     return filter(is_experts, model.modules())
 
 
+def _number(module: Any) -> int:
+    """Experts that a token may be sent to. LongCat-Flash, whose module does not name it, has also
+    some that give back what they are given."""
+    named: int | None = getattr(module, "num_experts", None)
+    return named or max(len(each) for each in module.parameters(recurse=False) if each.ndim == 3)
+
+
 def _names(module: Any) -> list[str]:
     return list(inspect.signature(module.forward).parameters)
 
@@ -104,7 +111,7 @@ def _counting(module: Any, counts: Counts, layer: int, expert_bytes: int) -> Hoo
 def _note(seen: set[int], module: Any, args: Any, kwargs: Any) -> None:
     """Add each token's number of distinct experts whose output is not multiplied by 0."""
     if takes_all(module):
-        seen.update(map(len, _given(module, args, kwargs)))
+        seen.update(filter(None, map(len, _given(module, args, kwargs))))  # padding is all zeros
         return
     given = inspect.signature(module.forward).bind(*args, **kwargs).arguments
     index, weight = next((given[i], given[w]) for i, w in CHOICES.items() if i in given)

@@ -44,7 +44,23 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "hunyuan_v1_moe": TINY | {"moe_topk": 2},
     "gemma4_text": TINY | {"top_k_experts": 2, "enable_moe_block": True, "global_head_dim": 16},
     "llama4_text": TINY
-    | {"intermediate_size_mlp": 64, "interleave_moe_layer_step": 1, "attn_scale": 0.1},
+    | {"intermediate_size_mlp": 64, "interleave_moe_layer_step": 1, "pad_token_id": 0},
+    "longcat_flash": TINY
+    | {
+        "n_routed_experts": 3,
+        "zero_expert_num": 1,
+        "moe_topk": 2,
+        "num_layers": 1,
+        "ffn_hidden_size": 64,
+        "expert_ffn_hidden_size": 64,
+        "q_lora_rank": 16,
+        "kv_lora_rank": 16,
+        "qk_rope_head_dim": 8,
+        "qk_nope_head_dim": 8,
+        "v_head_dim": 16,
+        "head_dim": 8,
+        "num_key_value_heads": 4,
+    },
     "jetmoe": TINY | {"kv_channels": 16, "num_key_value_heads": 2},
     "qwen3_vl_moe": {
         "text_config": TINY | {"rope_parameters": {"rope_theta": 1e4, "mrope_section": [4, 2, 2]}},
@@ -157,12 +173,18 @@ def test_k_is_in_effect(k: int) -> None:
         assert np.abs(engine.logprobs(IDS) - usual.logprobs(IDS)).max() > 0.01
 
 
-@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"jetmoe"}))
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"jetmoe", "longcat_flash"}))
 def test_k_is_in_effect_in_every_family(name: str, family: Callable[[str], Path]) -> None:
     for k in (1, 3):
         with loaded(family(name), k=k) as engine:
             assert engine.facts.effective_k == k
             assert engine.facts.experts == 4
+
+
+@pytest.mark.parametrize("k", [2, 3])  # transformers itself cannot compute one
+def test_experts_that_do_nothing_count(k: int, family: Callable[[str], Path]) -> None:
+    with loaded(family("longcat_flash"), k=k) as engine:
+        assert (engine.facts.effective_k, engine.facts.experts) == (k, 5)
 
 
 def test_experts_that_cannot_be_seen_are_refused_before_the_weights_are_read(
@@ -204,7 +226,9 @@ def test_q8_covers_the_experts_and_the_tied_embedding() -> None:
         assert 8 < engine.facts.bits_per_weight < 8.5
 
 
-@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"gpt_oss", "llama4_text", "jetmoe"}))
+@pytest.mark.parametrize(
+    "name", sorted(FAMILIES.keys() - {"gpt_oss", "llama4_text", "jetmoe", "longcat_flash"})
+)
 def test_q8_says_nearly_what_the_floats_say(name: str, family: Callable[[str], Path]) -> None:
     with loaded(family(name)) as floats, loaded(family(name), "q8") as engine:
         difference = np.abs(engine.logprobs(IDS) - floats.logprobs(IDS))
