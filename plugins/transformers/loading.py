@@ -122,9 +122,10 @@ def refusing(plan: Plan) -> Iterator[None]:
 def activate(config: Any, k: int) -> None:
     """Write K under every name that the text part of the configuration has for it."""
     text = config.get_text_config(decoder=True)
-    for key in K_KEYS:
-        if getattr(text, key, None) is not None:
-            setattr(text, key, k)
+    for part in (text, getattr(text, "ffn_config", None)):  # DBRX has its experts in the latter
+        for key in K_KEYS:
+            if getattr(part, key, None) is not None:
+                setattr(part, key, k)
 
 
 def builder(config: Any) -> Any:
