@@ -210,7 +210,7 @@ def _check_experts_seen(plan: Plan, config: Any, auto: Any) -> None:
         Refused: nobody could tell whether K is in effect, or where tokens are routed to.
     """
     asked = {"experts.active": plan.experts_active, "experts.telemetry": plan.experts.telemetry}
-    key = next((key for key, value in asked.items() if value), None)
+    key = next((key for key, value in asked.items() if value and plan.model.experts), None)
     if key and experts.count(skeleton := _hollow(config, auto)) is None:
         raise Refused(
             f"{key}: transformers {transformers.__version__} computes the experts of "
