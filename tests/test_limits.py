@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from conftest import Done
+from conftest import GGUF, Done
+from infra import experiment, testing
 from infra.conditions import cgroups
 from infra.errors import Failed, Refused
 from infra.resources import limits
@@ -215,3 +216,20 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     done = infra("backend=echo", "tracking=none", "prompt=hi", *arguments)
     assert (done.code, said in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        ((50e9, 50.5e9), ""),
+        ((), ""),
+        ((5e9, 12e9), "7.0 GB were read from the disk, and its weights have 0.0"),
+    ],
+)
+def test_a_run_that_took_too_long_says_if_it_read_the_same_again(
+    read: tuple[float, ...], said: str
+) -> None:
+    rows = [{"t": 0.1}, *({"t": 1.0, "read": each} for each in read), {"t": 2.0}]
+    child: Any = SimpleNamespace(samples=SimpleNamespace(rows=rows))
+    found = experiment._paged(testing.plan_for(GGUF, "llama_cpp"), child)
+    assert (said in found) if said else not found

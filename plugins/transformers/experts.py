@@ -18,12 +18,19 @@ CHOICES = {"top_k_index": "top_k_weights", "router_indices": "routing_weights"}
 
 def is_experts(module: Any) -> bool:
     """Whether the module computes experts that were chosen for it."""
-    return not CHOICES.keys().isdisjoint(inspect.signature(module.forward).parameters)
+    return not CHOICES.keys().isdisjoint(_names(module)) or takes_all(module)
+
+
+def takes_all(module: Any) -> bool:
+    """Whether each of the module's experts is given every token, as in Llama 4: where it was not
+    chosen, as zeros."""
+    fused = any(each.ndim == 3 for each in module.parameters(recurse=False))
+    return fused and hasattr(module, "num_experts") and _names(module) == ["hidden_states"]
 
 
 def count(model: Any) -> int | None:
     """Experts of a layer; ``None`` for a dense model."""
-    return next((module.num_experts for module in _all(model)), None)
+    return next(map(_number, _all(model)), None)
 
 
 def numbered(model: Any) -> Iterator[tuple[str, int, Any]]:
@@ -38,7 +45,7 @@ def watch(model: Any, counts: Counts) -> None:
     """Count, from now on, where tokens are routed to."""
     for _, layer, module in numbered(model):
         each = sum(t.nbytes for p in module.parameters(recurse=False) for t in stored(p))
-        size = each // module.num_experts
+        size = each // _number(module)
         module.register_forward_pre_hook(_counting(module, counts, layer, size), with_kwargs=True)
 
 
@@ -73,8 +80,24 @@ def _all(model: Any) -> Iterator[Any]:
     return filter(is_experts, model.modules())
 
 
+def _number(module: Any) -> int:
+    """Experts that a token may be sent to. LongCat-Flash, whose module does not name it, has also
+    some that give back what they are given."""
+    named: int | None = getattr(module, "num_experts", None)
+    return named or max(len(each) for each in module.parameters(recurse=False) if each.ndim == 3)
+
+
+def _names(module: Any) -> list[str]:
+    return list(inspect.signature(module.forward).parameters)
+
+
 def _counting(module: Any, counts: Counts, layer: int, expert_bytes: int) -> Hook:
-    names = list(inspect.signature(module.forward).parameters)
+    def count_given(_: Any, args: Any, kwargs: Any) -> None:
+        counts.add(layer, _given(module, args, kwargs), expert_bytes)
+
+    if takes_all(module):
+        return count_given
+    names = _names(module)
     name = next(filter(CHOICES.__contains__, names))
     place = names.index(name)
 
@@ -87,10 +110,20 @@ def _counting(module: Any, counts: Counts, layer: int, expert_bytes: int) -> Hoo
 
 def _note(seen: set[int], module: Any, args: Any, kwargs: Any) -> None:
     """Add each token's number of distinct experts whose output is not multiplied by 0."""
+    if takes_all(module):
+        seen.update(filter(None, map(len, _given(module, args, kwargs))))  # padding is all zeros
+        return
     given = inspect.signature(module.forward).bind(*args, **kwargs).arguments
     index, weight = next((given[i], given[w]) for i, w in CHOICES.items() if i in given)
     for chosen, used in zip(_rows(index), _rows(weight), strict=True):
         seen.add(len({i for i, w in zip(chosen, used, strict=True) if w != 0}))
+
+
+def _given(module: Any, args: Any, kwargs: Any) -> list[list[int]]:
+    """The experts of each token, of a module that takes all: those that do not see zeros."""
+    hidden = args[0] if args else kwargs["hidden_states"]
+    sees = hidden.reshape(module.num_experts, -1, hidden.shape[-1]).ne(0).any(-1)
+    return [each.nonzero().flatten().tolist() for each in sees.T]
 
 
 def _rows(tensor: torch.Tensor) -> list[list[float]]:

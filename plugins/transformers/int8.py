@@ -12,7 +12,7 @@ import torch
 
 from infra.errors import Refused
 
-from .experts import is_experts
+from .experts import is_experts, takes_all
 
 
 def options(config: Any, auto: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def options(config: Any, auto: Any) -> dict[str, Any]:
 def matrices(model: Any) -> Iterator[str]:
     """Full names of the weights of linear layers, embeddings and fused experts."""
     for path, module in model.named_modules():
-        if getattr(module, "is_transposed", False):
+        if getattr(module, "is_transposed", False) or takes_all(module):
             raise Refused(
                 f"quantization=q8: torchao cannot compute with the experts of "
                 f"{type(model).__name__}, which are stored by column. Try another backend."

@@ -19,7 +19,7 @@ from transformers import (
 from infra.errors import Refused, nearest
 from infra.plan import Plan
 
-from . import int8, residency
+from . import experts, int8, residency
 
 if TYPE_CHECKING:  # imported where it is asked for: it builds upon the library's insides
     from .layout import Weights
@@ -122,9 +122,10 @@ def refusing(plan: Plan) -> Iterator[None]:
 def activate(config: Any, k: int) -> None:
     """Write K under every name that the text part of the configuration has for it."""
     text = config.get_text_config(decoder=True)
-    for key in K_KEYS:
-        if getattr(text, key, None) is not None:
-            setattr(text, key, k)
+    for part in (text, getattr(text, "ffn_config", None)):  # DBRX has its experts in the latter
+        for key in K_KEYS:
+            if getattr(part, key, None) is not None:
+                setattr(part, key, k)
 
 
 def builder(config: Any) -> Any:
@@ -148,6 +149,7 @@ def load(plan: Plan) -> "tuple[Any, Streams | None]":
         torch.set_num_threads(plan.load.threads)
     config = read_config(plan)
     auto = builder(config)
+    _check_experts_seen(plan, config, auto)
     if plan.experts.residency == "stream":
         return _streamed(plan, config, auto)
     if plan.experts.residency == "mmap":
@@ -202,12 +204,32 @@ def _streamed(plan: Plan, config: Any, auto: Any) -> "tuple[Any, Streams]":
     return model, streaming.Streams(model, weights, plan.experts.io_threads)
 
 
+def _check_experts_seen(plan: Plan, config: Any, auto: Any) -> None:
+    """
+    Raises:
+        Refused: nobody could tell whether K is in effect, or where tokens are routed to.
+    """
+    asked = {"experts.active": plan.experts_active, "experts.telemetry": plan.experts.telemetry}
+    key = next((key for key, value in asked.items() if value and plan.model.experts), None)
+    if key and experts.count(skeleton := _hollow(config, auto)) is None:
+        raise Refused(
+            f"{key}: transformers {transformers.__version__} computes the experts of "
+            f"{type(skeleton).__name__} in a way that does not show which ones a token uses. Leave "
+            "it out, or try backend=llama_cpp with a GGUF of the model."
+        )
+
+
+def _hollow(config: Any, auto: Any) -> Any:
+    """The model without its weights."""
+    with torch.device("meta"):
+        return auto.from_config(config)
+
+
 def _find_experts(plan: Plan, config: Any, auto: Any) -> "tuple[type, dict[str, list[Weights]]]":
     """The model's class, and where the weights of its experts are."""
     from . import layout
 
-    with torch.device("meta"):
-        skeleton = auto.from_config(config)
+    skeleton = _hollow(config, auto)
     residency.check_model(plan, skeleton)
     with refusing(plan):
         return type(skeleton), layout.find(skeleton, Path(plan.model.path))

@@ -25,6 +25,11 @@ UNREADABLE = (
     "the weights file that it had mapped was truncated, or its disk could not read a page of it"
 )
 
+#: of the weights' size; a run that read more had to read some of them again
+TWICE = 2
+#: bytes that an engine's own libraries may have at most
+LIBRARIES = 2 * 10**9
+
 
 class Outcome(NamedTuple):
     """A finished run and where its record lies."""
@@ -137,7 +142,7 @@ def _follow(
             with console.live(plan) as live:
                 child.watch(live.show, plan.timeout)
     except TimeoutError:
-        return "FAILED", f"timeout of {plan.timeout:g} s in {state.place}"
+        return "FAILED", f"timeout of {plan.timeout:g} s in {state.place}{_paged(plan, child)}"
     except KeyboardInterrupt:
         child.kill()
         if not state.done:
@@ -148,6 +153,19 @@ def _follow(
         return "FAILED", f"refused: {state.refused}"
     ended = f"the engine's process ended by {child.ended_by} in {state.place}"
     return "FAILED", state.failed or ended
+
+
+def _paged(plan: Plan, child: Child) -> str:
+    """Why a run took too long, if it read its weights from the disk again and again."""
+    rows = [row["read"] for row in child.samples.rows if "read" in row]
+    read = rows[-1] - rows[0] if rows else 0
+    size = sum(file.stat().st_size for file in pagecache.files(plan))
+    if read < max(TWICE * size, LIBRARIES):
+        return ""
+    return (
+        f", in which {read / 1e9:.1f} GB were read from the disk, and its weights have "
+        f"{size / 1e9:.1f}: for lack of memory the same pages were read again and again"
+    )
 
 
 def _learn(plan: Plan, stages: Sequence[Stage]) -> None:

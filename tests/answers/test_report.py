@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import chromium
 from conftest import Done
 from infra.answers import report
-from infra.answers.report import effects, page, study, summary
+from infra.answers.report import effects, page, pictures, study, summary
 from infra.answers.report.effects import Effect
 from infra.answers.report.study import Study
 from infra.errors import Refused
@@ -81,6 +82,24 @@ def test_what_was_asked_other_prompts_is_not_ranked_with_the_rest(source: Path) 
 def test_levels_that_were_drawn_are_shown_in_few_digits(source: Path) -> None:
     axes = {"sampling.temperature": ["0.1", "0.30000000000000004"]}
     assert found(sweep(source, axes)).values("sampling.temperature") == ["0.1", "0.3"]
+
+
+def test_looks_tell_three_axes(source: Path) -> None:
+    axes = {
+        "quantization": ["none", "q4", "q2"], "experts.active": ["2", "1"],
+        "sampling.top_k": ["0", "5"],
+    }  # fmt: skip
+    study = found(sweep(source, axes))
+    assert pictures._looks(study, ("q2", "1", "0")) == (2, 1, False)
+    assert pictures._looks(study, ("q2", "1", "5")) == (2, 1, True)
+    shown = [(axis, [each["shape"] for each in levels]) for axis, levels in page._legend(study)]
+    assert shown == [
+        ("quantization", ["●", "●", "●"]), ("experts.active", ["●", "■"]),
+        ("sampling.top_k", ["●", "○"]),
+    ]  # fmt: skip
+    lonely: Any = SimpleNamespace(axes=study.axes, values=lambda _: ["0", "5", "9"])
+    assert pictures._looks(lonely, ("9", "5", "5")) == (2, 1, False), "two looks, three levels"
+    assert len(page._legend(lonely)) == 2
 
 
 def test_one_repeat_has_no_interval(source: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,43 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt_oss": TINY,
     "hunyuan_v1_moe": TINY | {"moe_topk": 2},
     "gemma4_text": TINY | {"top_k_experts": 2, "enable_moe_block": True, "global_head_dim": 16},
+    "llama4_text": TINY
+    | {"intermediate_size_mlp": 64, "interleave_moe_layer_step": 1, "pad_token_id": 0},
+    "longcat_flash": TINY
+    | {
+        "n_routed_experts": 3,
+        "zero_expert_num": 1,
+        "moe_topk": 2,
+        "num_layers": 1,
+        "ffn_hidden_size": 64,
+        "expert_ffn_hidden_size": 64,
+        "q_lora_rank": 16,
+        "kv_lora_rank": 16,
+        "qk_rope_head_dim": 8,
+        "qk_nope_head_dim": 8,
+        "v_head_dim": 16,
+        "head_dim": 8,
+        "num_key_value_heads": 4,
+    },
+    "dbrx": {
+        "d_model": 64,
+        "n_heads": 4,
+        "n_layers": 2,
+        "vocab_size": 1024,
+        "max_seq_len": 512,
+        "max_position_embeddings": 512,
+        "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 1e4},
+        "ffn_config": {"ffn_hidden_size": 64, "moe_num_experts": 4, "moe_top_k": 2},
+    },
+    "jetmoe": TINY | {"kv_channels": 16, "num_key_value_heads": 2},
     "qwen3_vl_moe": {
         "text_config": TINY | {"rope_parameters": {"rope_theta": 1e4, "mrope_section": [4, 2, 2]}},
         "vision_config": {"depth": 1, "hidden_size": 32, "num_heads": 2, "out_hidden_size": 64},
     },
 }
+
+#: those that do not compute their experts as the library's own functions do
+OWN_WAYS = {"llama4_text", "dbrx", "jetmoe", "longcat_flash"}
 
 
 def loaded(
@@ -154,12 +187,29 @@ def test_k_is_in_effect(k: int) -> None:
         assert np.abs(engine.logprobs(IDS) - usual.logprobs(IDS)).max() > 0.01
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"jetmoe", "longcat_flash"}))
 def test_k_is_in_effect_in_every_family(name: str, family: Callable[[str], Path]) -> None:
     for k in (1, 3):
-        with loaded(family(name), k=k) as engine:
+        with loaded(family(name), k=k, context=256) as engine:
             assert engine.facts.effective_k == k
             assert engine.facts.experts == 4
+
+
+@pytest.mark.parametrize("k", [2, 3])  # transformers itself cannot compute one
+def test_experts_that_do_nothing_count(k: int, family: Callable[[str], Path]) -> None:
+    with loaded(family("longcat_flash"), k=k) as engine:
+        assert (engine.facts.effective_k, engine.facts.experts) == (k, 5)
+
+
+def test_experts_that_cannot_be_seen_are_refused_before_the_weights_are_read(
+    family: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(family("jetmoe"), tmp_path / "model"))
+    with loaded(folder) as engine:
+        assert engine.facts.effective_k is None
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(Refused, match=r"active: .* JetMoeForCausalLM in a way that does not show"):
+        loaded(folder, k=1).__enter__()
 
 
 def test_a_dropped_k_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,12 +221,12 @@ def test_a_dropped_k_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_k_that_one_layer_ignores_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeTopKRouter
 
-    count = iter(range(3))
+    number = count()
     original = Qwen3MoeTopKRouter.__init__
 
     def init(self: Any, config: Any) -> None:
         original(self, config)
-        self.top_k = 2 if next(count) == 1 else self.top_k
+        self.top_k = 2 if next(number) % 3 == 1 else self.top_k  # of three layers
 
     monkeypatch.setattr(Qwen3MoeTopKRouter, "__init__", init)
     with loaded(k=1) as engine:
@@ -190,7 +240,7 @@ def test_q8_covers_the_experts_and_the_tied_embedding() -> None:
         assert 8 < engine.facts.bits_per_weight < 8.5
 
 
-@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"gpt_oss"}))
+@pytest.mark.parametrize("name", sorted(FAMILIES.keys() - OWN_WAYS - {"gpt_oss"}))
 def test_q8_says_nearly_what_the_floats_say(name: str, family: Callable[[str], Path]) -> None:
     with loaded(family(name)) as floats, loaded(family(name), "q8") as engine:
         difference = np.abs(engine.logprobs(IDS) - floats.logprobs(IDS))
@@ -198,8 +248,11 @@ def test_q8_says_nearly_what_the_floats_say(name: str, family: Callable[[str], P
         assert engine.facts.schemes["int8"] > 0.9
 
 
-def test_q8_refuses_experts_that_it_cannot_compute(family: Callable[[str], Path]) -> None:
-    with pytest.raises(Refused, match="GptOss"), loaded(family("gpt_oss"), "q8"):
+@pytest.mark.parametrize(("name", "who"), [("gpt_oss", "GptOss"), ("llama4_text", "Llama4")])
+def test_q8_refuses_experts_that_it_cannot_compute(
+    name: str, who: str, family: Callable[[str], Path]
+) -> None:
+    with pytest.raises(Refused, match=who), loaded(family(name), "q8"):
         pass
 
 

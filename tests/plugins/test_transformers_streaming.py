@@ -354,7 +354,8 @@ def test_experts_of_another_size_are_refused(qwen: Path) -> None:
 def test_a_dense_model_is_refused(tmp_path: Path) -> None:
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    Qwen3ForCausalLM(Qwen3Config(**TINY)).save_pretrained(tmp_path)
+    dense = {key: value for key, value in TINY.items() if "experts" not in key}
+    Qwen3ForCausalLM(Qwen3Config(**dense)).save_pretrained(tmp_path)
     with pytest.raises(Refused, match="no fused experts"), streamed(with_tokenizer(tmp_path)):
         pass
     with loaded(tmp_path, experts={"telemetry": True}) as engine:

@@ -119,7 +119,10 @@ def _way_out(plan: Plan, found: Estimate, free: int, prompts: Sequence[Prompt]) 
     said = f"Try {' or '.join(ways)}" if ways else "Try a smaller model"
     if plan.model.experts and plan.experts.residency != "stream":
         said += "; fewer active experts need no less"
-    return f"{said}. preflight=warn runs it all the same."
+    return (
+        f"{said}. preflight=warn runs it all the same; add timeout=SECONDS, as it may read "
+        "the same pages again and again without an end."
+    )
 
 
 def _streamed_fits(plan: Plan, free: int, prompts: Sequence[Prompt]) -> bool:

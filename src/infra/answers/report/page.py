@@ -2,6 +2,7 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,14 +89,20 @@ def _skipped(cells: Any) -> Counter[str]:
 
 
 def _legend(study: Study) -> list[tuple[str, list[dict[str, Json]]]]:
-    """The first two axes with their levels, each with its colour or its shape."""
+    """The axes that a point's looks tell, with the looks of each level."""
+    looks: list[tuple[Sequence[str], Sequence[str]]] = [
+        ([f"--series-{number}" for number in range(len(SERIES))], "●"),
+        (["--ink"], [SHAPES[marker] for marker in MARKERS]),
+    ]
+    if pictures.hollows(study):
+        looks.append((["--ink"], "●○"))
     found = []
-    for place, axis in enumerate(study.axes[:2]):
+    for axis, (colours, shapes) in zip(study.axes, looks, strict=False):
         levels = [
             {
                 "level": level,
-                "colour": f"--series-{number % len(SERIES)}" if place == 0 else "--ink",
-                "shape": SHAPES[MARKERS[number % len(MARKERS) if place == 1 else 0]],
+                "colour": colours[number % len(colours)],
+                "shape": shapes[number % len(shapes)],
             }
             for number, level in enumerate(study.values(axis))
         ]

@@ -40,16 +40,22 @@ def _points(study: Study, x: str, y: str, stars: Collection[Path]) -> list[plots
                 for name, each in ((x, first), (y, second))
             ]
             text = "\n".join([study.label(levels), *told, *["on the Pareto front"] * front])
-            colour, marker = _looks(study, levels)
-            found.append(plots.Point(first, second, colour, marker, front, f"c{number}", text))
+            looks = _looks(study, levels)
+            found.append(plots.Point(first, second, *looks, front, f"c{number}", text))
     return found
 
 
-def _looks(study: Study, levels: Levels) -> tuple[int, int]:
-    """The colour tells the level of the first axis, the shape that of the second."""
+def _looks(study: Study, levels: Levels) -> tuple[int, int, bool]:
+    """The colour tells the level of the first axis, the shape that of the second; the second level
+    of a third is hollow."""
     chosen = zip(study.axes, levels, strict=True)
-    first, second = [*(study.values(axis).index(level) for axis, level in chosen), 0, 0][:2]
-    return first, second
+    places = [*(study.values(axis).index(level) for axis, level in chosen), 0, 0, 0]
+    return places[0], places[1], hollows(study) and places[2] == 1
+
+
+def hollows(study: Study) -> bool:
+    """Whether there is a third axis that hollow points can tell."""
+    return len(study.axes) > 2 and len(study.values(study.axes[2])) == 2
 
 
 def of_levels(study: Study, metrics: Sequence[str]) -> Iterator[Markup]:

@@ -55,6 +55,7 @@ class Point(NamedTuple):
     y: Measure
     colour: int
     marker: int
+    hollow: bool
     front: bool
     link: str
     words: str  #: shown where the mouse rests
@@ -70,9 +71,10 @@ def scale(metric: str, unit: str) -> Scale:
 
 def scatter(name: str, points: Sequence[Point], x: Scale, y: Scale) -> Markup:
     """All points with their intervals, where these are few; those on the front have a ring."""
-    groups: dict[tuple[bool, int, int], list[Point]] = {}
+    groups: dict[tuple[bool, int, int, bool], list[Point]] = {}
     for point in points:
-        groups.setdefault((point.front, point.colour, point.marker), []).append(point)
+        looks = point.front, point.colour, point.marker, point.hollow
+        groups.setdefault(looks, []).append(point)
     with _drawing(name) as (figure, axes):
         axes.set_xlabel(x.title)
         axes.set_title(y.title, loc="left", y=1)
@@ -118,14 +120,20 @@ def _bars(axes: "Axes", points: Sequence[Point], x: Scale, y: Scale) -> None:
 
 def _marks(axes: "Axes", points: Sequence[Point], x: Scale, y: Scale) -> None:
     """Points that look alike."""
-    front, colour, marker = points[0].front, points[0].colour, points[0].marker
+    some = points[0]
+    size, order = (85, 4) if some.front else (34, 3)
+    xs = [point.x.value * x.factor for point in points]
+    ys = [point.y.value * y.factor for point in points]
+    same: dict[str, Any] = {
+        "marker": MARKERS[some.marker % 6], "zorder": order,
+        "urls": [f"#{point.link}" for point in points],
+    }  # fmt: skip
     axes.scatter(
-        [point.x.value * x.factor for point in points],
-        [point.y.value * y.factor for point in points],
-        s=85 if front else 34, c=SERIES[colour % 6], marker=MARKERS[marker % 6],
-        edgecolors=INK if front else BACK, linewidths=1.6 if front else 0.6,
-        zorder=4 if front else 3, urls=[f"#{point.link}" for point in points],
+        xs, ys, s=size, c=SERIES[some.colour % 6], edgecolors=INK if some.front else BACK,
+        linewidths=1.6 if some.front else 0.6, **same,
     )  # fmt: skip
+    if some.hollow:
+        axes.scatter(xs, ys, s=size / 6, c=BACK, linewidths=0, **same)
 
 
 def _ends(measures: Sequence[Measure], scale: Scale) -> list[list[float]]:
