@@ -106,7 +106,7 @@ def _check_installed(name: str, backend: Backend) -> None:
     missing = set(backend.distributions) - set(machine.versions(backend.distributions))
     if missing:
         raise Refused(
-            f"backend={name} needs {', '.join(sorted(missing))}, which is not installed: "
+            f"backend={name} needs {' and '.join(sorted(missing))}, not installed here: "
             f"pip install 'infra[{backend.extra}]'"
         )
 
