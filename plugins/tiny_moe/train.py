@@ -4,9 +4,9 @@
 
 Needs the extra ``transformers`` and the package ``gguf``. What made it learn: many turns under one
 system message, values from an open vocabulary, merges that stay inside words (tokenizer.py), a
-short first phase of repeated random segments, and some of them again once copying is learned, so
-that every token can be copied, short rows with few tools, Muon for the attention, and a loss on the
-answers only.
+short first phase of repeated random segments, short rows with few tools, Muon for the attention,
+and a loss on the answers only. A run that goes on from a checkpoint has some random segments again,
+so that every token can be copied, and a loss that gives the second expert its part.
 """
 
 import argparse
@@ -36,12 +36,11 @@ from tools import TOOLS
 COPYING, SHORT = 120, 500
 #: (rows, tokens in a row, fewest and most tools) of a batch
 SHORT_BATCH, FULL_BATCH = (10, 384, (1, 2)), (4, 1024, TRAINING.tools)
-#: every so many steps, one of repeated random segments, and the step from which on they come
-REPEAT, REPEAT_FROM = 12, 1800
 ADAM_RATE, MUON_RATE = 2e-3, 1e-2
-#: weight of the squared gap between a router's two highest logits, which keeps the second expert
-#: in play, and the step from which on it counts
-ROUTER_GAP, GAP_FROM = 3e-3, 1000
+#: for a run that goes on from a checkpoint: its share of these rates; every so many steps, one of
+#: repeated random segments; weight of the squared gap between a router's two highest logits, which
+#: keeps the second expert in play
+SLOWER, REPEAT, ROUTER_GAP = 0.5, 12, 3e-3
 HERE = Path(__file__).parent
 
 
@@ -194,18 +193,17 @@ def loss_of(model: Any, ids: torch.Tensor, labels: torch.Tensor, gap: float) -> 
 
 def train(model: Any, tokenizer: PreTrainedTokenizerFast, args: argparse.Namespace) -> None:
     rows, generator = Rows(tokenizer, args.seed), torch.Generator().manual_seed(args.seed)
-    used = optimizers(model, 0.5 if args.start else 1.0)
+    used = optimizers(model, SLOWER if args.start else 1)
     schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda s: rate(s, args.steps)) for o in used]
-    learned = 10**9 if args.start else 0  # what the phases of the beginning are for
+    gap = ROUTER_GAP if args.start else 0
     start = time.monotonic()
     for step in range(1, args.steps + 1):
-        place = learned + step
-        if place <= COPYING or (place > REPEAT_FROM and step % REPEAT == 0):
+        if step % REPEAT == 0 if args.start else step <= COPYING:
             ids, labels = repeated(generator, len(tokenizer))
         else:
-            ids, labels = rows.batch(*(SHORT_BATCH if place <= SHORT else FULL_BATCH))
+            ids, labels = rows.batch(*(FULL_BATCH if args.start or step > SHORT else SHORT_BATCH))
         with torch.autocast("cpu", torch.bfloat16, enabled=not args.float32):
-            loss = loss_of(model, ids, labels, ROUTER_GAP if place > GAP_FROM else 0)
+            loss = loss_of(model, ids, labels, gap)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, schedule in zip(used, schedules, strict=True):
