@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
         console.out.print(f"{key:<14} {value}")
     console.out.print(_engines())
     for folder in runs.unfinished():
-        console.out.print(f"unfinished     {folder.name}: the next run writes its record")
+        console.out.print(f"unfinished     {folder.name}: infra results writes its record")
     for folder, why in runs.lost():
         console.out.print(f"lost           {folder.name}: {why}; to try again, delete {runs.LOST}")
     for plugin in registry().found:
