@@ -20,6 +20,8 @@ REFUSED = {
     "constraint=tools tools.choice=required": "prompt 'prompt' offers no tools",
     "constraint=tools tools.parser=gemma4": "the parser gemma4 has no grammar of its calls",
     "constraint=json": "constraint=json needs a file: add constraint.file=FILE",
+    "constraint.file=good.json": "constraint.file=good.json goes with constraint=json or",
+    "constraint=tools constraint.file=good.json": "constraint=tools reads none",
     "constraint=json constraint.file=nowhere.json": "constraint.file=nowhere.json cannot be read",
     "constraint=json constraint.file=broken.json": "constraint.file=broken.json cannot be used",
     "constraint=grammar constraint.file=broken.lark": 'unknown name: "X"',

@@ -76,12 +76,15 @@ def test_limit_takes_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"prompt": ', "line 2: Expecting value at character 12."),
+        ('{"prompt": ', "line 2: no JSON: Expecting value at character 12."),
         ("[]", "line 2: a prompt is a JSON object"),
         ('{"messages": []}', "'messages' must be a list"),
         ('{"messages": [{"role": "user"}]}', "'messages' must be a list"),
         ('{"messages": [{"role": "user", "content": null}]}', "'messages' must be a list"),
         ('{"messages": [{"role": "user", "content": 3}]}', "'messages' must be a list"),
+        ('{"prompt": " "}', "'prompt' must be a question, not \" \""),
+        ('{"prompt": 3}', "'prompt' must be a question, not 3"),
+        ('{"prompt": "x", "messages": []}', "'prompt' and 'messages' are two ways to ask"),
         ('{"prompt": "x", "tool": []}', "unknown key 'tool'"),
         ('{"prompt": "x", "tools": [{}]}', "'tools' must be a list"),
         ('{"prompt": "x", "expected": [3]}', "each of 'expected'"),

@@ -88,6 +88,23 @@ def test_after_a_killed_parent_the_next_command_writes_the_record(
     assert tokens(folder) >= {"warmup": 2, "generate": 4, "parse": 6}.get(stage, 0)
 
 
+@pytest.mark.parametrize("verb", ["show", "results"])
+def test_looking_at_runs_writes_the_record_of_a_killed_one(
+    start: Any, infra: Callable[..., Done], home: Path, verb: str
+) -> None:
+    process = start("hang:generate")
+    child = child_in("generate", home, process.pid)
+    running = infra("show")
+    assert (running.code, "is still running" in running.err) == (2, True), running.err
+    process.kill()
+    process.wait()
+    until(lambda: True if not child.is_running() else None)
+    done = infra(verb)
+    assert (done.code, "recovered a run that was killed" in done.err) == (0, True), done.err
+    assert "KILLED" in done.out
+    assert "recovered" not in infra(verb).err
+
+
 @pytest.mark.parametrize(
     ("kind", "cause"), [("raise", "the engine broke (details: child.log)"), ("abort", "SIGABRT")]
 )

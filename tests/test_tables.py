@@ -57,6 +57,30 @@ def test_a_table_that_does_not_fit_is_stacked_below_its_first_column() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("verb", "columns", "words"),
+    [
+        ("models", 60, "gpt_oss_20b Qwen3-30B-A3B-Instruct-2507 synthetic safetensors"),
+        ("doctor", 60, "transformers llama-cpp-python safetensors"),
+        ("plugins", 80, "repaired_unexpected_parameter routing_overlap_decode infra_backends"),
+        ("parsers", 80, "response_template nemotron_nano_v2 key_value"),
+    ],
+)
+def test_words_are_whole_on_a_narrow_terminal(
+    home: Path, verb: str, columns: int, words: str
+) -> None:
+    shown = seen(home, columns, verb)
+    table = shown[shown.rfind("free disk") + 1 :]
+    assert not [word for word in words.split() if word not in table], table
+    assert max(map(len, table.splitlines())) <= columns, table
+
+
+def test_spare_room_is_shared_by_the_columns_that_want_it() -> None:
+    rows = [["name", "a", "b"], ["x", "one two six", "five and seven " * 3]]
+    (table,) = tables.fitted(rows, 24)
+    assert [column.width for column in table.columns] == [4, 6, 8]
+
+
 @pytest.mark.parametrize("columns", [80, 40])
 def test_results_on_a_terminal_are_whole(
     infra: Callable[..., Done], home: Path, columns: int

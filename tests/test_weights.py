@@ -319,6 +319,16 @@ def test_a_directory_of_gguf_is_refused_with_the_file(tmp_path: Path) -> None:
     assert "name one of them, e.g. m.gguf" in refusal(tmp_path, "gguf")
 
 
+def test_a_file_of_another_kind_is_no_weights(tmp_path: Path) -> None:
+    file = tmp_path / "weights.bin"
+    file.write_bytes(b"PK\3\4")
+    said = f"{file} is no GGUF file, and no directory of safetensors either."
+    assert refusal(file, "safetensors") == refusal(file, "gguf") == said
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe is no GGUF file" in refusal(tmp_path / "pipe")
+    assert resolve(made.gguf_file(tmp_path / "blob")).format == "gguf"
+
+
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path) == f"{tmp_path} holds no safetensors, so there are no weights to load."
 

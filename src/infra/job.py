@@ -67,8 +67,7 @@ def main(arguments: list[str]) -> int:
     found.arguments = arguments
     for problem in broken_plugins():
         found.console.warn(problem)
-    for folder in runs.unfinished():
-        found.console.say(runs.recover(folder))
+    runs.recover_all(found.console.say)
     closing.recover(found.console)
     try:
         compose.run(arguments, task)

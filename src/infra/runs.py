@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -142,7 +142,9 @@ def find(name: str) -> Path:
         Refused: there is none, or more than one.
     """
     known = folders()
-    if name == "last" and known:
+    if not known:
+        raise Refused(f"There are no runs in {root()} yet: python -m infra makes one.")
+    if name == "last":
         return known[-1]
     found = [folder for folder in known if name in folder.name]
     exact = [folder for folder in found if folder.name == Path(name).name]
@@ -215,6 +217,12 @@ def recover(
         return f"The run {folder} was killed and cannot be recovered: {error!r}."
     how = "had finished" if state.done else "had failed" if state.failed else "was killed"
     return f"recovered a run that {how}: {problem or path}"
+
+
+def recover_all(say: Callable[[str], None]) -> None:
+    """Write the records of the runs whose parent was killed, and tell of each."""
+    for folder in unfinished():
+        say(recover(folder))
 
 
 def _killed(

@@ -8,6 +8,8 @@ from rich.table import Table
 
 #: blanks between two columns
 GAP = 2
+#: from so many characters on a word, such as a path, may go on in the next line
+LONG = 15
 
 
 def plain(*columns: str) -> Table:
@@ -34,6 +36,35 @@ def stacked(rows: Sequence[Sequence[str]], room: int) -> Iterator[Table]:
         for row in body:
             table.add_row(*row)
         yield table
+
+
+def fitted(rows: Sequence[Sequence[str]], room: int) -> Iterator[Table]:
+    """``rows``, the first of them the header, as one table whose cells go on in the next line;
+    stacked where their words have no room side by side. Only long words are broken, and no name
+    in the first column."""
+    first, *others = _widths([[cell.replace(" ", "\n") for cell in row] for row in rows])
+    words = [first, *(min(width, LONG) for width in others)]
+    spare = room - sum(words) - GAP * len(words)
+    if spare < 0:
+        yield from stacked(rows, room)
+        return
+    table = plain(*rows[0])
+    for column, width in zip(table.columns, _shared(words, _widths(rows), spare), strict=True):
+        column.width = width
+    for row in rows[1:]:
+        table.add_row(*row)
+    yield table
+
+
+def _shared(least: Sequence[int], wanted: Sequence[int], spare: int) -> list[int]:
+    """``spare`` characters added to ``least``, the same to all that still want some."""
+    widths = list(least)
+    lacking = sorted(range(len(least)), key=lambda index: wanted[index] - least[index])
+    for rank, index in enumerate(lacking):
+        more = min(wanted[index] - least[index], spare // (len(lacking) - rank))
+        widths[index] += more
+        spare -= more
+    return widths
 
 
 def _narrow(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -25,6 +25,11 @@ def planned(config: Config, prompts: Sequence[Prompt]) -> Constraint:
         raise Refused(f"No constraint is called {kind!r}. {nearest(kind, KINDS)}")
     _check_tools(config, prompts)
     if kind in ("none", "tools"):
+        if file:
+            raise Refused(
+                f"constraint.file={file} goes with constraint=json or constraint=grammar; "
+                f"constraint={kind} reads none."
+            )
         return Constraint(kind)
     if not file:
         raise Refused(f"constraint={kind} needs a file: add constraint.file=FILE.")

@@ -9,6 +9,8 @@ from infra.plugins import Registry
 
 #: keys that hold lists
 LISTS = {"sampling.stop", "tools.run"}
+#: OmegaConf's words for a type -> ours
+TYPES = {"Integer": "a whole number", "Float": "a number", "bool": "true or false"}
 
 
 def sentence(error: BaseException, registry: Registry) -> str:
@@ -48,9 +50,10 @@ def _key(found: re.Match[str], text: str) -> str:
     return full[1] if full else found[1]
 
 
-def _wrong_value(found: re.Match[str], text: str) -> str:
+def _wrong_type(found: re.Match[str], text: str) -> str:
+    value, kind = found.groups()
     full = re.search(r"full_key: ([\w.]+)", text)
-    return f"{full[1] if full else 'a key'}: {found[1]} {found[2].rstrip('.')}."
+    return f"{full[1] if full else 'a key'}={value} must be {TYPES.get(kind, kind)}."
 
 
 def _several(found: re.Match[str], _: str) -> str:
@@ -67,6 +70,8 @@ def _wrong_shape(found: re.Match[str], text: str) -> str:
     if key in LISTS:
         example = value if re.fullmatch(r"\w+", value) and value != "null" else "TEXT"
         return f"{key}={value} cannot be: {key} takes a list, as in {key}=[{example}]."
+    if value == "null":
+        return f"{key}=null cannot be: {key} needs a value. Leave it out for its default."
     why = [line for line in text.splitlines() if line and "Error merging" not in line]
     return f"{key}={value} cannot be: {why[0].rstrip('.') if why else 'it does not fit'}."
 
@@ -97,7 +102,10 @@ def _unreadable(override: str, why: str) -> str:
 
 #: what the libraries say -> our sentence; the first that fits
 RULES: tuple[tuple[str, Callable[[re.Match[str], str], str]], ...] = (
-    (r"(Value '.*?')(?: \(?of type '\w+'\)?)? (could not .*|is not .*)", _wrong_value),
+    (
+        r"Value '(.*?)'(?: of type '\w+')? (?:could not be converted to|is not a valid) (\w+)",
+        _wrong_type,
+    ),
     (r"Ambiguous value for argument '(.*?)=(.*)'", _several),
     (r"Error merging override \+*([\w.]+)=(.*)", _wrong_shape),
     (r"Key '([^']+)' (?:is )?not in '\w+'", _unknown_key),

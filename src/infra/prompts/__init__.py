@@ -134,8 +134,10 @@ def from_row(row: Json, name: str) -> Prompt:
         raise ValueError("a prompt is a JSON object")
     if unknown := set(row) - KEYS:
         raise ValueError(f"unknown key {sorted(unknown)[0]!r}; a prompt has {sorted(KEYS)}")
-    if "prompt" in row and isinstance(row["prompt"], str):
-        messages: Json = [{"role": "user", "content": row["prompt"]}]
+    if {"prompt", "messages"} <= set(row):
+        raise ValueError("'prompt' and 'messages' are two ways to ask: give one of them")
+    if "prompt" in row:
+        messages: Json = [{"role": "user", "content": _asked(row["prompt"])}]
     else:
         messages = row.get("messages")
     if not _are_messages(messages):
@@ -144,6 +146,12 @@ def from_row(row: Json, name: str) -> Prompt:
     expected = expectations.from_json(row.get("expected"))
     results = canned.from_json(row.get("results"))
     return Prompt(str(row.get("id", name)), tuple(messages), tools, expected, results)
+
+
+def _asked(text: Json) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"'prompt' must be a question, not {json.dumps(text)}")
+    return text
 
 
 def _are_messages(value: Json) -> bool:

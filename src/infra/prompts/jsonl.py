@@ -32,7 +32,7 @@ def parsed(path: Path, make: Callable[[Json, int], T], limit: int | None = None)
         try:
             yield make(json.loads(line), number)
         except json.JSONDecodeError as error:
-            said = f"{error.msg} at character {error.colno}"
+            said = f"no JSON: {error.msg} at character {error.colno}"
             raise Refused(f"{path}, line {number}: {said}.") from error
         except (ValueError, RecursionError) as error:
             raise Refused(f"{path}, line {number}: {error}.") from error

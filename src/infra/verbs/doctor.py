@@ -4,13 +4,11 @@ import platform
 import shutil
 from pathlib import Path
 
-from rich.table import Table
-
 from infra import runs
 from infra.console import Console
 from infra.plugins import registry
 from infra.resources import machine
-from infra.tables import plain
+from infra.tables import fitted
 
 
 def main(arguments: list[str]) -> int:
@@ -21,9 +19,10 @@ def main(arguments: list[str]) -> int:
     facts = {**known, "memory": memory, "devices": ", ".join(devices()), **_runs()}
     for key, value in facts.items():
         console.out.print(f"{key:<14} {value}")
-    console.out.print(_engines())
+    for table in fitted(_engines(), console.out.width):
+        console.out.print(table)
     for folder in runs.unfinished():
-        console.out.print(f"unfinished     {folder.name}: the next run writes its record")
+        console.out.print(f"unfinished     {folder.name}: infra results writes its record")
     for folder, why in runs.lost():
         console.out.print(f"lost           {folder.name}: {why}; to try again, delete {runs.LOST}")
     for plugin in registry().found:
@@ -42,8 +41,8 @@ def devices() -> list[str]:
     return found
 
 
-def _engines() -> Table:
-    table = plain("backend", "state", "versions", "quantization", "reads")
+def _engines() -> list[list[str]]:
+    rows = [["backend", "state", "versions", "quantization", "reads"]]
     for name, offer in registry().offers["infra_backends"].items():
         backend = offer.value
         found = machine.versions(backend.distributions)
@@ -51,8 +50,8 @@ def _engines() -> Table:
         state = f"pip install 'infra[{backend.extra}]'" if missing else "ready"
         versions = ", ".join(f"{package} {version}" for package, version in found.items())
         schemes = " ".join(sorted(backend.quantizations))
-        table.add_row(name, state, versions, schemes, " ".join(backend.formats))
-    return table
+        rows.append([name, state, versions, schemes, " ".join(backend.formats)])
+    return rows
 
 
 def _runs() -> dict[str, str]:

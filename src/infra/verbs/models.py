@@ -8,17 +8,19 @@ from infra import weights
 from infra.configuration.schema import Model
 from infra.console import Console
 from infra.plugins import bundled, registry
-from infra.tables import plain
+from infra.tables import fitted
 
 
 def main(arguments: list[str]) -> int:
     """Print the table."""
-    table = plain("model", "parameters", "experts", "licence", "about", "on disk")
-    for model in entries():
-        table.add_row(
-            model.name, model.parameters, model.experts, model.licence, model.about, _there(model)
-        )
-    Console().out.print(table)
+    header = ["model", "parameters", "experts", "licence", "about", "on disk"]
+    rows = [
+        [each.name, each.parameters, each.experts, each.licence, each.about, _there(each)]
+        for each in entries()
+    ]
+    out = Console().out
+    for table in fitted([header, *rows], out.width):
+        out.print(table)
     return 0
 
 

@@ -3,12 +3,11 @@ defined. Any of the names is good for ``tools.parser`` and ``infra parse``; ``--
 the table of the README.
 """
 
-from rich.table import Table
-
 from infra.calls.parsers import offered
 from infra.console import Console
 from infra.errors import Refused
 from infra.plugins import registry
+from infra.tables import fitted
 
 HEADER = ("parser", "also called", "family", "defined in")
 
@@ -20,12 +19,9 @@ def main(arguments: list[str]) -> int:
         return 0
     if arguments:
         raise Refused("parsers takes nothing, or --markdown for the table of the README.")
-    table = Table(box=None, header_style="bold")
-    for column in HEADER:
-        table.add_column(column, overflow="fold")
-    for row in rows():
-        table.add_row(*row)
-    Console().out.print(table)
+    out = Console().out
+    for table in fitted([HEADER, *rows()], out.width):
+        out.print(table)
     return 0
 
 

@@ -31,6 +31,7 @@ COUNT_DIGITS = 5
 def main(arguments: list[str]) -> int:
     """Print the table; ``infra results 20`` shows the last twenty."""
     console, options = Console(), _read(arguments)
+    runs.recover_all(console.say)
     words, most = _counted(options.words)
     among = select(words)[-most:]
     if not among:
@@ -70,7 +71,7 @@ def _counted(words: Sequence[str]) -> tuple[list[str], int]:
     counts = [word for word in words if word.isdecimal() and len(word) <= COUNT_DIGITS]
     if len(counts) > 1 or any(int(count) < 1 for count in counts):
         asked = " ".join(counts)
-        raise Refused(f"results takes how many of the last runs to show, at least 1, not {asked!r}")
+        raise Refused(f"results takes how many of the last runs, at least 1, not {asked!r}.")
     return [word for word in words if word not in counts], int(counts[0]) if counts else 0
 
 

@@ -12,12 +12,15 @@ def main(arguments: list[str]) -> int:
     """Print answers, metrics, facts and stages of a run (``last``, or part of its name)."""
     if len(arguments) > 1:
         raise Refused("show takes one run: python -m infra show RUN (or: last).")
+    console = Console()
+    runs.recover_all(console.say)
     folder = runs.find(arguments[0] if arguments else "last")
+    if folder in runs.running():
+        raise Refused(f"{folder.name} is still running: its record comes at its end.")
     try:
         found = record.read(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"{folder} has no record that can be read: {error}") from error
-    console = Console()
     console.finish(found)
     for key, value in (vars(found.facts) if found.facts else {}).items():
         console.out.print(f"{key:<18} {value}")

@@ -26,8 +26,7 @@ def main(arguments: list[str]) -> int:
     if asked.fetch and not asked.server:
         raise Refused(f"{FETCH} needs the address of a server: infra sync http://HOST:PORT {FETCH}")
     tracking.check(target)
-    for folder in runs.unfinished():
-        console.say(runs.recover(folder))
+    runs.recover_all(console.say)
     closing.recover(console)
     told = [_say(line, console) for line in tracking.sync(runs.root(), target)]
     for folder in sweeps.folders():

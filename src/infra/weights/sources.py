@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.configuration.schema import Model
 from infra.errors import Refused
-from infra.files import alike
+from infra.files import alike, reason
 from infra.plugins import located, registry
 from infra.protocols import Backend
 from infra.types import Json
@@ -154,10 +154,22 @@ def _local(path: Path, code: bool) -> Source:
     if not path.exists():
         raise Refused(f"{path} does not exist.{alike(path)}")
     if not path.is_dir():
+        if path.suffix != ".gguf" and not _begins_as_gguf(path):
+            raise Refused(f"{path} is no GGUF file, and no directory of safetensors either.")
         return Source(path.with_name(gguf_parts(path.name)[0]), code=code)
     source = Source(path, code=code)
     source.choose([file.name for file in path.iterdir()])
     return source
+
+
+def _begins_as_gguf(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"GGUF"
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {reason(error)}.") from error
 
 
 def _gguf_within(source: Source) -> str:
