@@ -1,15 +1,9 @@
 """Backend ``transformers``: the reference engine, on the CPU, CUDA or MPS."""
 
-import os
-
 from infra import hookimpl
 from infra.plan import Plan
 from infra.protocols import Backend, Engine
 from infra.types import Estimate
-
-#: oneDNN and torch each keep the CPU kernels that were made for a shape, 1,024 by default. With
-#: bfloat16 and prompts of many lengths that grows to 600 MB; 64 cost no speed that was measured
-KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "64"}
 
 
 class TransformersBackend:
@@ -21,8 +15,6 @@ class TransformersBackend:
     quantizations = frozenset({"stored", "none", "q8"})
 
     def prepare(self, plan: Plan) -> None:
-        for name, kept in KERNELS.items():
-            os.environ.setdefault(name, kept)
         from . import engine, loading  # noqa: F401  # the engine's imports belong to this stage
 
         loading.check(plan)
