@@ -12,7 +12,7 @@ from conftest import Done
 from infra import testing
 from infra.plan import Plan
 from infra.plugins import bundled, registry
-from infra.resources import limits, preflight
+from infra.resources import limits, machine, preflight
 from infra.types import Estimate, Prompt
 
 TINY = bundled("plugins") / "tiny_moe" / "weights"
@@ -213,7 +213,7 @@ def test_a_checkpoint_is_counted() -> None:
 def test_the_estimate_of_the_bundled_model_is_within_a_tenth(
     infra: Callable[..., Done], backend: str
 ) -> None:
-    done = infra(f"backend={backend}", "prompts.limit=1", "tracking=none", "load.threads=1")
+    done = infra(f"backend={backend}", "prompts.limit=16", "tracking=none", "load.threads=1")
     assert done.code == 0, done.err
     if backend == "echo":
         assert done.record["estimate"] == {}
@@ -238,3 +238,15 @@ def test_too_small_a_limit_is_refused_before_anything_is_loaded(
     assert "warning: model tiny needs about" in done.err
     assert done.code == 1
     assert "limits.memory=100,000,000 bytes" in done.record["cause"]
+
+
+def test_requests_of_many_lengths_need_more_where_kernels_are_made_for_shapes(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [replace(PROMPT, id=str(n)) for n in range(32)]
+    for flags, more in ((frozenset({"avx512dq"}), 360_000_000), (frozenset(), 0)):
+        monkeypatch.setattr(machine, "cpu_flags", lambda flags=flags: flags)
+        one, many = (preflight.estimate(plan, prompts) for prompts in (asked[:1], asked))
+        assert one is not None
+        assert many is not None
+        assert many.peak - one.peak == pytest.approx(more, rel=0.03)

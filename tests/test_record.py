@@ -1,6 +1,7 @@
 """Records on disk: what is written reads back, and reading finds runs by name."""
 
 import errno
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from conftest import Done
 from infra import record, runs
 from infra.errors import Refused
 from infra.files import write_atomic
+from infra.resources import memory
 from infra.types import Record, Routing
 
 ECHO = ("backend=echo", "tracking=none", "prompts.limit=2")
@@ -146,3 +148,14 @@ def test_routing_reads_back_and_record_json_stays_small(
     assert record.read(tmp_path) == found
     assert path.stat().st_size < 100_000
     assert (tmp_path / "routing.json").exists() == (layers * experts > record.MOST_COUNTS)
+
+
+def test_what_stays_is_not_looked_at_again() -> None:
+    try:
+        memory.release(rest_stays=True)
+        assert gc.get_freeze_count() > 10_000
+        kept = gc.get_freeze_count()
+        memory.release()
+        assert gc.get_freeze_count() == kept
+    finally:
+        gc.unfreeze()

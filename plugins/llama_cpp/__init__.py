@@ -41,7 +41,7 @@ class LlamaCppBackend:
         """As in ``infra.protocols.Converter``."""
         return quantized.file_of(plan)
 
-    def estimate(self, plan: Plan, tokens: int) -> Estimate | None:
+    def estimate(self, plan: Plan, tokens: int, requests: int) -> Estimate | None:
         """As in ``infra.protocols.Estimator``."""
         from .estimate import estimate
 

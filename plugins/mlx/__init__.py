@@ -22,7 +22,7 @@ class MlxBackend:
     def convert(self, plan: Plan) -> None:
         """Nothing is made: quantization happens at load."""
 
-    def estimate(self, plan: Plan, tokens: int) -> Estimate | None:
+    def estimate(self, plan: Plan, tokens: int, requests: int) -> Estimate | None:
         """As in ``infra.protocols.Estimator``."""
         from .estimate import estimate
 

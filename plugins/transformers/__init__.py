@@ -22,10 +22,10 @@ class TransformersBackend:
     def convert(self, plan: Plan) -> None:
         """Nothing is made: quantization happens at load."""
 
-    def estimate(self, plan: Plan, tokens: int) -> Estimate | None:
+    def estimate(self, plan: Plan, tokens: int, requests: int) -> Estimate | None:
         from .estimate import estimate
 
-        return estimate(plan, tokens)
+        return estimate(plan, tokens, requests)
 
     def load(self, plan: Plan) -> Engine:
         from .engine import TransformersEngine

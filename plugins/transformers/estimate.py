@@ -6,10 +6,11 @@ fused tensors, while the pages they came from stay mapped; with another dtype al
 file let go once all is loaded. Where experts are streamed, all others are copied.
 """
 
+import math
 from pathlib import Path
 
 from infra.plan import Plan
-from infra.resources import preflight
+from infra.resources import machine, preflight
 from infra.types import Estimate
 from infra.weights import census
 from infra.weights.census import Census
@@ -24,9 +25,13 @@ STAGED = 128 << 20
 FUSING, CASTING, QUANTIZING = 1 / 3, 2 / 3, 3
 #: bytes of a token's activations, for each number of its state
 COMPUTE = 16
+#: with bfloat16 on AVX-512, oneDNN makes a kernel for each shape, and it and torch keep 1,024 each:
+#: so many bytes after many requests of different lengths, and the requests after which 63 % of them
+#: are there; the same for 6 million and 1 billion parameters. To keep fewer slows prefill down
+KERNELS, SETTLING = 600_000_000, 32
 
 
-def estimate(plan: Plan, tokens: int) -> Estimate | None:
+def estimate(plan: Plan, tokens: int, requests: int) -> Estimate | None:
     """As in ``infra.protocols.Estimator``; on the CPU of Linux, for weights stored in floats."""
     found = census.take(Path(plan.model.path)) if preflight.on_cpu(plan) else None
     if found is None:
@@ -39,9 +44,16 @@ def estimate(plan: Plan, tokens: int) -> Estimate | None:
         mapped=int(mapped),
         kept=int(kept),
         cache=found.cached * tokens * width,
-        compute=tokens * found.hidden * COMPUTE,
+        compute=tokens * found.hidden * COMPUTE + _kernels(width, requests),
         transient=int(transient),
     )
+
+
+def _kernels(width: int, requests: int) -> int:
+    """Bytes of those that oneDNN makes."""
+    if width != WIDTHS["bfloat16"] or "avx512dq" not in machine.cpu_flags():
+        return 0
+    return int(KERNELS * -math.expm1(-requests / SETTLING))
 
 
 def _weights(plan: Plan, found: Census, width: int) -> tuple[float, float, float, float]:

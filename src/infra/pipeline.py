@@ -74,7 +74,7 @@ class Pipeline:
         self.journal.write("ready")
         go()
         with self.stage("reuse", engine):
-            memory.release()
+            memory.release(rest_stays=self.plan.isolation == "reuse")
         memory.reset_peak()
 
     def run(self, engine: Engine) -> None:

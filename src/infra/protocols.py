@@ -117,11 +117,12 @@ class Router(Protocol):
 class Estimator(Protocol):
     """A backend that knows how much memory a run takes, before it starts."""
 
-    def estimate(self, plan: Plan, tokens: int) -> Estimate | None:
+    def estimate(self, plan: Plan, tokens: int, requests: int) -> Estimate | None:
         """Without loading weights, in the parent; ``None`` where it is not known.
 
         Args:
             tokens: that the longest request may have, answer included.
+            requests: that will be made at least, warm-up not counted.
         """
 
 

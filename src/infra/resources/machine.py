@@ -76,9 +76,20 @@ def git_commit() -> str | None:
 
 @functools.lru_cache(maxsize=1)
 def _cpu_name() -> str:
+    return _of_cpu("model name") or platform.processor() or platform.machine()
+
+
+@functools.lru_cache(maxsize=1)
+def cpu_flags() -> frozenset[str]:
+    """What the CPU can do, in Linux's words, such as ``avx512dq``; empty where that is unknown."""
+    return frozenset(_of_cpu("flags").split())
+
+
+def _of_cpu(field: str) -> str:
+    """From Linux's description of the first CPU; empty if it is not there."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+        return ""
+    found = (line.split(":", 1)[1].strip() for line in lines if line.startswith(field))
+    return next(found, "")

@@ -58,7 +58,7 @@ def estimate(plan: Plan, prompts: Sequence[Prompt]) -> Estimate | None:
     if not isinstance(backend, Estimator) or plan.isolation == "none":
         return None
     with suppress(OSError, ValueError, KeyError, TypeError, InfraError):
-        return backend.estimate(plan, longest(plan, prompts))
+        return backend.estimate(plan, longest(plan, prompts), len(prompts))
     return None
 
 
