@@ -12,6 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from infra.effective import verify_numbers
 from infra.errors import Failed
 
 from .context import Context
@@ -107,11 +110,13 @@ def examine(model: int, threads: int, streamer: Streamer | None = None) -> Anato
         streamer: brings the experts of this token, and learns where they are.
 
     Raises:
+        Refused: what comes out are no numbers.
         Failed: ggml's tensors are laid out otherwise than this module knows; or as ``Streamer``.
     """
     watcher = _Watcher(streamer)
     with closing(Context(model, length=256, batch=1, threads=threads, watch=watcher)) as context:
         context.decode([0])
+        verify_numbers(bool(np.isfinite(context.logits(1)).all()))
     return watcher.anatomy
 
 

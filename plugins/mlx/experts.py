@@ -8,6 +8,8 @@ import mlx.core as mx
 import numpy as np
 from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
 
+from infra.effective import verify_numbers
+
 KINDS = (SwitchLinear, QuantizedSwitchLinear)
 #: how mlx-lm's layers, and the arguments that they keep, spell "experts that a token uses"
 K_NAMES = (
@@ -39,10 +41,13 @@ def effective_k(model: Any) -> int | None:
     """How many experts one token was seen to use in each layer of a forward pass.
 
     ``None`` if that is unknown: no layer shows it, or layers differ.
+
+    Raises:
+        Refused: what comes out are no numbers.
     """
     seen: set[int] = set()
     with watched(SwitchLinear, seen), watched(QuantizedSwitchLinear, seen):
-        mx.eval(model(mx.array([[0]])))
+        verify_numbers(bool(mx.isfinite(model(mx.array([[0]]))).all().item()))
     return seen.pop() if len(seen) == 1 else None
 
 

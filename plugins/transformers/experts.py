@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from infra.effective import verify_numbers
 from infra.experts.routing import Counts
 
 Hook = Callable[[Any, Any, Any], None]
@@ -64,15 +65,19 @@ def effective_k(model: Any) -> int | None:
     """How many experts each of four tokens was seen to use in each layer of a forward pass.
 
     ``None`` if that is unknown: no layer shows it, or layers or tokens differ.
+
+    Raises:
+        Refused: what comes out are no numbers.
     """
     seen: set[int] = set()
     note = partial(_note, seen)
     hooks = [m.register_forward_pre_hook(note, with_kwargs=True) for m in _all(model)]
     try:
-        model(torch.arange(4, device=model.device)[None])
+        logits = model(torch.arange(4, device=model.device)[None]).logits
     finally:
         for hook in hooks:
             hook.remove()
+    verify_numbers(bool(logits.isfinite().all()))
     return seen.pop() if len(seen) == 1 else None
 
 

@@ -1,6 +1,6 @@
 """What was asked for, held against what was really loaded."""
 
-from infra.errors import Failed
+from infra.errors import Failed, Refused
 from infra.plan import Plan
 from infra.types import Facts
 
@@ -24,6 +24,20 @@ def verify(plan: Plan, facts: Facts) -> None:
     _verify_quantization(plan.quantization, facts)
     if plan.load.dtype not in ("auto", facts.dtype):
         raise Failed(f"load.dtype={plan.load.dtype} was asked for, {facts.dtype} is in effect.")
+
+
+def verify_numbers(are_finite: bool) -> None:
+    """Args:
+        are_finite: whether the logits of a loaded model's first forward pass are.
+
+    Raises:
+        Refused: they are not, so that any text it writes means nothing.
+    """
+    if not are_finite:
+        raise Refused(
+            "The model's logits are not finite numbers: its weights are damaged (fetch or export "
+            "them anew), or load.dtype is too narrow for them (float32 is not)."
+        )
 
 
 def _verify_experts(plan: Plan, facts: Facts) -> None:
