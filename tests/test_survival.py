@@ -88,7 +88,7 @@ def test_after_a_killed_parent_the_next_command_writes_the_record(
     assert tokens(folder) >= {"warmup": 2, "generate": 4, "parse": 6}.get(stage, 0)
 
 
-@pytest.mark.parametrize("verb", ["show", "results"])
+@pytest.mark.parametrize("verb", ["show", "results", "report"])
 def test_looking_at_runs_writes_the_record_of_a_killed_one(
     start: Any, infra: Callable[..., Done], home: Path, verb: str
 ) -> None:
@@ -101,7 +101,8 @@ def test_looking_at_runs_writes_the_record_of_a_killed_one(
     until(lambda: True if not child.is_running() else None)
     done = infra(verb)
     assert (done.code, "recovered a run that was killed" in done.err) == (0, True), done.err
-    assert "KILLED" in done.out
+    said = Path(done.out.strip()).read_text() if verb == "report" else done.out
+    assert "KILLED" in said
     assert "recovered" not in infra(verb).err
 
 

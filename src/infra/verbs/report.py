@@ -3,8 +3,10 @@
 Runs may be chosen as for ``infra results``: parts of names, ``key=value``.
 """
 
+from infra import runs
 from infra.answers import report
 from infra.answers.selection import select
+from infra.console import Console
 from infra.errors import Refused
 from infra.sweeps import folder as sweeps
 
@@ -14,6 +16,7 @@ def main(arguments: list[str]) -> int:
     options = [word for word in arguments if word.startswith("-")]
     if options:
         raise Refused(f"report takes a sweep, or runs, and no options such as {options[0]!r}.")
+    runs.recover_all(Console().say)
     words = arguments or (["sweep"] if sweeps.folders() else [])
     if len(words) == 1 and (words[0] == "sweep" or sweeps.matching(words[0])):
         print(report.write(sweeps.find(words[0])))
