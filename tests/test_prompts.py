@@ -135,6 +135,12 @@ def test_a_missing_file_is_refused_with_the_nearest_name(tmp_path: Path) -> None
         prompts.load(str(tmp_path / "promts.jsonl"))
 
 
+def test_files_that_were_meant_as_a_sweep_are_told_how(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").touch()
+    with pytest.raises(Refused, match=r'is written \'".*a\.jsonl","b\.jsonl"\'\.$'):
+        prompts.load(f"{tmp_path / 'a.jsonl'},b.jsonl")
+
+
 @pytest.mark.parametrize("question", ["", "  "])
 def test_an_empty_question_is_refused(question: str) -> None:
     with pytest.raises(Refused, match="prompt= is empty"):

@@ -119,6 +119,12 @@ def test_an_engine_that_raises_or_aborts_is_a_failed_run(
     assert "Traceback" not in done.err
 
 
+def test_the_details_of_a_run_in_this_process_are_on_standard_error(start: Any) -> None:
+    done = ended(start("raise:generate", "isolation=none"))
+    assert "the engine broke (details: standard error)" in done.record["cause"]
+    assert "Traceback" in done.err
+
+
 def test_a_run_that_hangs_ends_at_its_timeout(start: Any) -> None:
     done = ended(start("hang:generate", "timeout=3"))
     assert (done.code, done.record["status"]) == (1, "FAILED")

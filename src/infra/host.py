@@ -29,6 +29,8 @@ from infra.resources import limits
 from infra.types import Prompt
 
 JOB = "job.json"
+#: what a process of its own prints
+LOG = "child.log"
 
 
 class Orders:
@@ -71,7 +73,8 @@ class Host:
         except Exception as error:  # an engine may raise anything; the parent tells
             traceback.print_exc()
             said = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-            journal.write("failed", message=f"{said} (details: child.log)")
+            details = LOG if (folder / LOG).exists() else "standard error"
+            journal.write("failed", message=f"{said} (details: {details})")
         else:
             journal.write("done")
             return plan.isolation == "reuse"
@@ -108,7 +111,7 @@ def die_with_parent() -> None:
 
 def log_to(folder: Path) -> None:
     """Send what this process and its libraries print to the run's own child.log."""
-    log = os.open(folder / "child.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)
     os.close(log)

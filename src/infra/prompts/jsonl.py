@@ -25,7 +25,7 @@ def parsed(path: Path, make: Callable[[Json, int], T], limit: int | None = None)
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        hint = alike(path) if isinstance(error, FileNotFoundError) else ""
+        hint = _hint(path) if isinstance(error, FileNotFoundError) else ""
         raise Refused(f"The prompts file {path} cannot be read: {reason(error)}.{hint}") from error
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     for number, line in numbered[:limit]:
@@ -36,3 +36,11 @@ def parsed(path: Path, make: Callable[[Json, int], T], limit: int | None = None)
             raise Refused(f"{path}, line {number}: {said}.") from error
         except (ValueError, RecursionError) as error:
             raise Refused(f"{path}, line {number}: {error}.") from error
+
+
+def _hint(path: Path) -> str:
+    """What may have been meant by a file that is not there."""
+    if "," not in str(path):
+        return alike(path)
+    files = ",".join(f'"{each}"' for each in str(path).split(","))
+    return f" A sweep over several files is written '{files}'."

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,8 @@ from infra.plugins import registry
 from infra.resources import preflight
 from infra.types import Json, Prompt
 
+#: a number with more digits behind the point than anybody types
+LONG = re.compile(r"-?\d+\.\d{10,}")
 RUN, DONE, REFUSED, DOUBLE = "run", "done before", "refused", "double"
 
 
@@ -65,12 +68,22 @@ def axes(combinations: Sequence[Sequence[str]]) -> list[str]:
     return [key for key, found in values.items() if len(found) > 1]
 
 
+def short(override: str) -> str:
+    """An override as people read it, without the last digits of a computed number.
+
+    >>> short("sampling.temperature=0.30000000000000004"), short("seed=20261127171352")
+    ('sampling.temperature=0.3', 'seed=20261127171352')
+    """
+    key, _, value = override.partition("=")
+    return f"{key}={float(value):.6g}" if LONG.fullmatch(value) else override
+
+
 def planned(combinations: Sequence[tuple[Sequence[str], Config]]) -> list[Cell]:
     """A cell for each combination and each of its repeats, in the order given."""
     varying = axes([overrides for overrides, _ in combinations])
     cells: list[Cell] = []
     for overrides, config in combinations:
-        label = " ".join(each for each in overrides if each.partition("=")[0] in varying)
+        label = " ".join(short(each) for each in overrides if each.partition("=")[0] in varying)
         cells += _cells(tuple(overrides), label, config)
     return list(_marked(cells, _finished()))
 

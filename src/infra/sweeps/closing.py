@@ -17,16 +17,21 @@ from infra.sweeps.cells import DONE, DOUBLE, REFUSED
 from infra.types import Json
 
 
-def close(folder: Path, console: Console) -> str:
-    """Count, write, publish and show; gives the sweep's status."""
+def close(folder: Path, console: Console, *, told: bool = False) -> str:
+    """Count, write, publish and show; gives the sweep's status.
+
+    Args:
+        told: it was said that the store cannot be reached.
+    """
     data = sweeps.read(folder)
     store = Tracking(**data["tracking"])
     for line in tracking.fetch(folder.parents[1], store, folder.name):
-        console.say(line)
+        if not (told and isinstance(line, tracking.Problem)):
+            console.say(line)
     data |= outcome(data, of_sweep(folder))
     sweeps.write(folder, data)
-    console.warn(tracking.publish(_runs(folder), store))
-    console.warn(publish(folder, store))
+    problems = [tracking.publish(_runs(folder), store), publish(folder, store)]
+    console.warn(None if told else next(filter(None, problems), None))
     console.say(sentence(data["counts"]))
     return str(data["status"])
 

@@ -141,7 +141,8 @@ class Sweep:
             here.progress.close()
         here.progress = None
         here.console.warn(here.outbox.meanwhile(self.tracking, runs.root()))
-        if closing.close(self.folder, here.console) != "FINISHED":
+        status = closing.close(self.folder, here.console, told=here.outbox.failed)
+        if status != "FINISHED":
             here.fail(1)
         here.console.out.print(str(self.folder / sweeps.SWEEP), soft_wrap=True)
 

@@ -24,7 +24,10 @@ def open_sweep(folder: Path, data: dict[str, Json], tracking: Tracking) -> str |
         with mlflow_store.lock(root):
             mlflow_sweep.opened(folder, data, mlflow_store.open_store(tracking, root))
     except Exception as error:  # MLflow raises what its many parts raise
-        return f"The sweep will not be published to {place(tracking)}: {sentence(error)}."
+        return (
+            f"The sweep will not be published to {place(tracking)}: {sentence(error)}. It is tried "
+            "again at the end; what is missing then, `infra sync` publishes later."
+        )
     return None
 
 
