@@ -89,6 +89,8 @@ def test_forms(made: Infra) -> None:
     assert len(json.loads(made("results", "--json").out)) == 13
     assert len(made("results", "--jsonl").out.splitlines()) == 13
     assert made("results", "--markdown").out.startswith("| run | status |")
+    sorted_by = made("results", "--sort", "e2e_p50", "--markdown").out.splitlines()[0]
+    assert "| e2e_p50 |" in sorted_by
     assert made("results", "--llama-bench").out.startswith("| model ")
     assert '"avg_ts"' in made("results", "--llama-bench=jsonl").out
 

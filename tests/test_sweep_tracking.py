@@ -41,6 +41,18 @@ def test_a_sweep_is_a_parent_with_children(infra: Infra, home: Path) -> None:
     assert "sweep.json" in files
 
 
+def test_the_parent_ranks_only_runs_with_the_same_prompts(infra: Infra, home: Path) -> None:
+    done = infra("backend=echo", "-m", "prompts.limit=1,2,3,4,5,6,7,8")
+    assert done.code == 0, done.err
+    [parent], children = published(home)
+    best = {key: name for key, name in parent.data.tags.items() if key.startswith("best/")}
+    assert len(best) > 100  # more than MLflow takes at once
+    assert best.keys() <= parent.data.metrics.keys()
+    speeds = {key: name for key, name in best.items() if key.startswith("best/decode_tps")}
+    assert list(speeds) == [f"best/decode_tps/prompts-{n}" for n in range(1, 9)]
+    assert set(speeds.values()) == {child.data.tags["folder"] for child in children}
+
+
 def test_runs_that_wait_for_each_other_go_with_the_next_engine_or_at_the_end(
     infra: Infra, home: Path
 ) -> None:

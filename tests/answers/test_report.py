@@ -79,6 +79,17 @@ def test_what_was_asked_other_prompts_is_not_ranked_with_the_rest(source: Path) 
     assert "faster than quantization=none" in told
 
 
+def test_metrics_that_no_finished_run_has_both_of_are_not_drawn(source: Path) -> None:
+    made = found(sweep(source, {"quantization": ["none", "q4"]}))
+    none, q4 = made.rows
+    del none.data["metrics"]["tool_call_exact"]
+    q4.data["status"] = "KILLED"
+    assert "tool_call_exact" in page.contents(replace(made))["metrics"]
+    html = page.rendered(replace(made))
+    assert "decode_tps over peak_memory" in html
+    assert "tool_call_exact over" not in html
+
+
 def test_levels_that_were_drawn_are_shown_in_few_digits(source: Path) -> None:
     axes = {"sampling.temperature": ["0.1", "0.30000000000000004"]}
     assert found(sweep(source, axes)).values("sampling.temperature") == ["0.1", "0.3"]

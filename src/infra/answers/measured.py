@@ -1,6 +1,8 @@
 """What runs have measured: their metrics with unit and direction, and means over repeats."""
 
+import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from infra.answers.selection import Row
@@ -65,6 +67,25 @@ def comparable_key(row: Row) -> tuple[str, str]:
     """What runs share that can be ranked: their prompts and their machine."""
     plan = row.data["plan"]
     return plan["prompts"]["digest"], plan["machine"]
+
+
+def comparable_words(rows: Sequence[Row]) -> dict[tuple[str, str], str]:
+    """``comparable_key`` -> what tells its runs from those of the other keys: the name and number
+    of the prompts, the machine, both; nothing where there is one key."""
+    prompts = {key: _prompts(row) for row in rows for key in [comparable_key(row)]}
+    digests, machines = ({key[place] for key in prompts} for place in (0, 1))
+    if len(set(prompts.values())) < len(digests):
+        prompts = {key: key[0][:8] for key in prompts}
+    told = (len(digests) > 1, len(machines) > 1)
+    return {
+        key: "/".join(itertools.compress((words, key[1]), told)) for key, words in prompts.items()
+    }
+
+
+def _prompts(row: Row) -> str:
+    found = row.data["plan"]["prompts"]
+    files = [Path(file).stem for file in found["source"].split(", ")]
+    return f"{' '.join(files)}-{found['count']}"
 
 
 def repeats(rows: Sequence[Row]) -> list[list[Row]]:

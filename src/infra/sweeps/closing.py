@@ -8,7 +8,8 @@ from pathlib import Path
 import filelock
 
 from infra import tracking
-from infra.answers import report
+from infra.answers import choosing, report
+from infra.answers.measured import comparable_key, comparable_words, kinds, mean, repeats
 from infra.answers.selection import Row, everything, of_sweep
 from infra.console import Console, counted
 from infra.plan import Tracking
@@ -102,13 +103,15 @@ def outcome(data: dict[str, Json], rows: Sequence[Row]) -> dict[str, Json]:
 
 
 def best(rows: Sequence[Row]) -> dict[str, tuple[float, str]]:
-    """Metric -> its best value and the run that has it; of metrics that have a better side."""
-    found: dict[str, tuple[float, str]] = {}
-    for row in rows:
-        for name, each in row.data["metrics"].items():
-            sign = {"higher": 1, "lower": -1, "neither": 0}[each["better"]]
-            if sign and (name not in found or sign * (each["value"] - found[name][0]) > 0):
-                found[name] = each["value"], row.name
+    """Metric -> its best mean over repeats and the runs that have it, as ``infra results --best``
+    ranks them; of metrics that have a better side. Where not all runs can be ranked together, one
+    for each group that can, such as ``decode_tps/hard-100``."""
+    done = [row for row in rows if row.data["status"] == "FINISHED"]
+    groups, found = comparable_words(done), {}
+    for metric in (name for name, kind in kinds(done).items() if kind.better != "neither"):
+        for runs in repeats(choosing.best(done, metric)):
+            name = "/".join(filter(None, (metric, groups[comparable_key(runs[0])])))
+            found[name] = mean(runs, metric) or 0.0, ", ".join(row.name for row in runs)
     return found
 
 

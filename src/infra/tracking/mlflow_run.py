@@ -111,7 +111,7 @@ def metrics(record: Record, taken: int) -> "list[Metric]":
     from mlflow.entities import Metric  # noqa: PLC0415  # heavy
 
     end = milliseconds(ended(record))
-    found = [Metric(_legal(n), value, end, 0) for n, value in _numbers(record)]
+    found = [Metric(legal(n), value, end, 0) for n, value in _numbers(record)]
     room = (BATCH - taken - len(found)) // len(SERIES)
     rows = _thinned(record.samples, max(1, min(POINTS, room)))
     for series in SERIES:
@@ -151,7 +151,7 @@ def _active(record: Record) -> Json:
     return record.facts.effective_k if record.facts else record.plan["experts_active"]
 
 
-def _legal(metric: str) -> str:
+def legal(metric: str) -> str:
     """A name that MLflow takes: one bad name would make it refuse the whole batch."""
     return re.sub(r"[^\w\-. :/]", "_", metric)
 

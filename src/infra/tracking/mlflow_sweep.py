@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from infra.files import write_atomic
-from infra.tracking.mlflow_run import milliseconds
+from infra.tracking.mlflow_run import legal, milliseconds
 from infra.tracking.mlflow_store import Store
 from infra.types import Json
 
 #: what the parent is found by; its children have the same in ``sweep``
 TAG = "sweep_parent"
 MARK = "published.json"
+#: what MLflow takes in one batch; of metrics it takes more
+TAGS = 100
 
 
 def parent(folder: Path, store: Store) -> str | None:
@@ -47,16 +49,18 @@ def opened(folder: Path, data: dict[str, Json], store: Store) -> str:
 
 
 def close(folder: Path, data: dict[str, Json], best: dict[str, Any], store: Store) -> None:
-    """Counts, the best run of each metric and the sweep's files; then the run is over."""
+    """Counts, the best runs of each metric and the sweep's files; then the run is over."""
     from mlflow.entities import Metric, RunTag  # noqa: PLC0415  # heavy
 
     run, end = opened(folder, data, store), milliseconds(data["ended"])
     _adopt(run, folder.name, store)
     values = {f"runs/{name}": float(count) for name, count in data["counts"].items()}
-    values |= {f"best/{name}": value for name, (value, _) in best.items()}
+    values |= {legal(f"best/{name}"): value for name, (value, _) in best.items()}
     metrics = [Metric(name, value, end, 0) for name, value in values.items()]
-    tags = [RunTag(f"best/{name}", where) for name, (_, where) in best.items()]
-    store.client.log_batch(run, metrics, [], tags)
+    tags = [RunTag(legal(f"best/{name}"), where) for name, (_, where) in best.items()]
+    for start in range(0, len(metrics), TAGS):
+        some = slice(start, start + TAGS)
+        store.client.log_batch(run, metrics[some], [], tags[some])
     for file in sorted(folder.iterdir()):
         if file.is_file() and not file.name.startswith(".") and file.name != MARK:
             store.client.log_artifact(run, str(file))

@@ -34,7 +34,7 @@ def open_sweep(folder: Path, data: dict[str, Json], tracking: Tracking) -> str |
 def close_sweep(
     folder: Path, data: dict[str, Json], best: dict[str, tuple[float, str]], tracking: Tracking
 ) -> str | None:
-    """Close the parent run, with the counts, ``best`` (metric -> value, run) and all files of
+    """Close the parent run, with the counts, ``best`` (metric -> value, runs) and all files of
     ``folder``; does nothing if that was done before.
 
     Returns:

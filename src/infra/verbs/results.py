@@ -43,11 +43,11 @@ def main(arguments: list[str]) -> int:
     rows = _chosen(among, options)
     metrics = options.pareto.split(",") if options.pareto else pareto.usual(kinds(among))
     stars = pareto.marked(among, metrics)
+    shown = table(rows, among, stars, [*metrics, options.sort, options.best])
     if options.format:
-        sys.stdout.write(_exported(options.format, rows, among, stars))
+        sys.stdout.write(_exported(options.format, rows, stars, shown))
         return 0
-    wanted = [*metrics, options.sort, options.best]
-    _print(table(rows, among, stars, wanted), console.out)
+    _print(shown, console.out)
     told = [f"the best {options.best}"] if options.best else []
     told += [f"{STAR} on the Pareto front of {', '.join(metrics)}"] if stars else []
     for each in told:
@@ -83,9 +83,9 @@ def _chosen(rows: list[Row], options: Namespace) -> list[Row]:
     return choosing.ordered(rows, options.sort) if options.sort else rows
 
 
-def _exported(form: str, rows: list[Row], among: list[Row], stars: set[Path]) -> str:
+def _exported(form: str, rows: list[Row], stars: set[Path], shown: list[list[str]]) -> str:
     if form == "markdown":
-        return export.as_markdown(table(rows, among, stars))
+        return export.as_markdown(shown)
     if form.startswith("llama-bench"):
         write = llama_bench.as_jsonl if form.endswith("jsonl") else llama_bench.as_markdown
         return write(rows)

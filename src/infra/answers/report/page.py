@@ -52,7 +52,7 @@ def contents(study: Study) -> dict[str, Any]:
         "bests": list(summary.bests(study, metrics)),
         "metrics": metrics,
         "legend": _legend(study),
-        "fronts": pictures.fronts(study, metrics, stars),
+        "fronts": list(pictures.fronts(study, metrics, stars)),
         "main": sections.told(main),
         "main_plots": list(pictures.of_levels(study, metrics)),
         "interactions": sections.told(both)[:MOST],

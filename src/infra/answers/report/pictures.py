@@ -18,14 +18,13 @@ MOST_LEVELS, MOST_LINES = 12, 6
 ORDER = ("peak_memory", "decode_tps", *SCORES)
 
 
-def fronts(study: Study, metrics: Sequence[str], stars: Collection[Path]) -> list[Markup]:
-    """A plot for each two metrics, with a point for each combination."""
+def fronts(study: Study, metrics: Sequence[str], stars: Collection[Path]) -> Iterator[Markup]:
+    """A plot for each two metrics, with a point for each combination that has both."""
     known = study.kinds
     scales = {metric: plots.scale(metric, known[metric].unit) for metric in metrics}
-    return [
-        plots.scatter(f"{y} over {x}", _points(study, x, y, stars), scales[x], scales[y])
-        for x, y in itertools.combinations(sorted(metrics, key=ORDER.index), 2)
-    ]
+    for x, y in itertools.combinations(sorted(metrics, key=ORDER.index), 2):
+        if points := _points(study, x, y, stars):
+            yield plots.scatter(f"{y} over {x}", points, scales[x], scales[y])
 
 
 def _points(study: Study, x: str, y: str, stars: Collection[Path]) -> list[plots.Point]:
