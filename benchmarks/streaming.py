@@ -38,6 +38,7 @@ from typing import Any, NamedTuple
 import gguf
 import numpy as np
 
+from infra.files import write_atomic
 from infra.isolate import ENTER
 from infra.resources.limits import Group
 from infra.resources.machine import usable_cpus
@@ -262,9 +263,13 @@ def table(path: Path, kept: Path, args: argparse.Namespace) -> None:
 
 
 def _known(kept: Path) -> dict[str, tuple[Found | str, float]]:
-    """Cell -> what came of it, and the bandwidth of the disk at that time."""
-    lines = kept.read_text().splitlines() if kept.exists() else []
-    rows = [json.loads(line) for line in lines]
+    """Cell -> what came of it, and the bandwidth of the disk at that time. A last line that was not
+    written to its end is taken out of the file."""
+    text = kept.read_text() if kept.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        write_atomic(kept, whole)
+    rows = [json.loads(line) for line in whole.splitlines()]
     return {
         key: (found if isinstance(found, str) else Found(*found), bandwidth)
         for key, found, bandwidth in rows

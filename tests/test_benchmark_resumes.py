@@ -88,6 +88,13 @@ def test_a_deleted_line_is_measured_anew(bench: Bench) -> None:
     assert bench.table() == [first]
 
 
+def test_a_line_that_was_cut_off_is_measured_anew(bench: Bench) -> None:
+    *_, last = bench.table()
+    bench.kept.write_text(bench.kept.read_text()[:-9])
+    assert bench.table() == [last]
+    assert bench.table() == []
+
+
 def test_a_row_keeps_the_bandwidth_of_its_own_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

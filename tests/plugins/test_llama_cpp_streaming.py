@@ -1,6 +1,9 @@
 """experts.residency and experts.telemetry on llama.cpp: the same numbers, experts as routed."""
 
 import os
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -365,6 +368,45 @@ def test_a_file_that_changes_fails_the_run(  # noqa: PLR0917  # fixtures and par
     assert done.code == 1, done.err
     assert done.record["status"] == "FAILED"
     assert cause in done.record["cause"]
+
+
+#: a disk that fails after some reads, as the C library passes it on
+BROKEN_DISK = """
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int reads;
+
+ssize_t sendfile(int out, int in, off_t *offset, size_t count) {
+    if (++reads > atoi(getenv("GOOD_READS"))) { errno = EIO; return -1; }
+    return syscall(SYS_sendfile, out, in, offset, count);
+}
+ssize_t sendfile64(int out, int in, off_t *offset, size_t count) {
+    return sendfile(out, in, offset, count);
+}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sendfile(2) and LD_PRELOAD are Linux's")
+@pytest.mark.parametrize("good", [0, 60])
+def test_a_read_error_fails_the_run(
+    infra: Callable[..., Done], home: Path, bigger: Path, good: int
+) -> None:
+    (home / "disk.c").write_text(BROKEN_DISK)
+    command = ["cc", "-shared", "-fPIC", "-o", "disk.so", "disk.c"]
+    subprocess.run(command, cwd=home, check=True)
+    path = copy_of(bigger, home)
+    done = infra(
+        "backend=llama_cpp", "model=local", f"model.path={path}", "prompt=hello there",
+        "experts.residency=stream", "tracking=none", "sampling.max_tokens=32", "load.threads=1",
+        "cache=cold", LD_PRELOAD=str(home / "disk.so"), GOOD_READS=str(good),
+    )  # fmt: skip
+    assert done.code == 1, done.err
+    said = rf"{path.name} cannot be read at byte \d+: Input/output error"
+    assert re.search(said, done.record["cause"])
 
 
 def test_a_run_keeps_its_routing(infra: Callable[..., Done]) -> None:
