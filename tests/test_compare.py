@@ -202,6 +202,9 @@ def test_labels_are_what_differs(home: Path) -> None:
         (34.6, (21.0, 56.2), "35x [21, 56]"),
         (0.5, None, "0.50x"),
         (2.0, (2.0, 2.0), "2.00x [2.00, 2.00]"),
+        (1.0, (1.0, 1.0), "1.00x [1.00, 1.00]"),
+        (1.0047, (1.0047, 1.0047), "1.0047x [1.0047, 1.0047]"),
+        (0.0253, None, "0.025x"),
     ],
 )
 def test_ratios_have_the_decimals_that_their_interval_allows(

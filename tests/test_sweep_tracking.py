@@ -53,6 +53,15 @@ def test_the_parent_ranks_only_runs_with_the_same_prompts(infra: Infra, home: Pa
     assert set(speeds.values()) == {child.data.tags["folder"] for child in children}
 
 
+def test_what_was_swept_is_a_param_of_each_child(infra: Infra, home: Path) -> None:
+    done = infra("backend=echo", "prompts.limit=1", "-m", "sampling.top_k=3,4", "seed=1,2")
+    assert done.code == 0, done.err
+    _, children = published(home)
+    chosen = {(child.data.params["top_k"], child.data.params["seed"]) for child in children}
+    assert chosen == {("3", "1"), ("3", "2"), ("4", "1"), ("4", "2")}
+    assert "sampling.top_k" not in children[0].data.params
+
+
 def test_runs_that_wait_for_each_other_go_with_the_next_engine_or_at_the_end(
     infra: Infra, home: Path
 ) -> None:

@@ -74,6 +74,19 @@ def test_the_same_search_goes_on_and_runs_again_what_was_killed() -> None:
     assert states(study) == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
 
 
+def test_a_search_that_goes_on_does_not_draw_its_first_trials_again() -> None:
+    def drawn(trial: Any) -> list[str]:
+        return [f"sampling.temperature={trial.suggest_float('sampling.temperature', 0, 1)}"]
+
+    def done(jobs: list[list[str]], first: int) -> Sequence[JobReturn]:
+        return [ended(1.0, 1.0) for _ in jobs]
+
+    for trials in (2, 4, 6):
+        search.run(search.opened(SPACE, BOTH, seed=0), trials, 1, drawn, done)
+    study = search.opened(SPACE, BOTH, seed=0)
+    assert len({trial.params["sampling.temperature"] for trial in study.trials}) == 6
+
+
 def test_another_space_is_another_search() -> None:
     search.run(search.opened(SPACE, BOTH, seed=0), 1, 1, chosen, measured)
     assert not search.opened([*SPACE, "warmup=0"], BOTH, seed=0).trials

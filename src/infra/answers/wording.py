@@ -65,9 +65,11 @@ def least(found: Finding) -> str:
 
 
 def times(ratio: float, interval: tuple[float, float] | None) -> str:
-    """A ratio with as many decimals as its interval makes sense of."""
-    width = interval[1] - interval[0] if interval else 0.0
-    decimals = 2 if width <= 0 else min(4, max(0, 1 - math.floor(math.log10(width))))
+    """A ratio with as many decimals as its interval makes sense of, or as it takes to see it."""
+    finest = interval[1] - interval[0] if interval else ratio
+    if finest <= 0:
+        finest = min(ratio, abs(ratio - 1) or 1.0)
+    decimals = min(4, max(0, 1 - math.floor(math.log10(finest))))
     decimals = max(decimals, 2) if ratio < 10 else decimals
     between = f" [{interval[0]:.{decimals}f}, {interval[1]:.{decimals}f}]" if interval else ""
     return f"{ratio:.{decimals}f}{TIMES}{between}"

@@ -41,10 +41,11 @@ def opened(space: Sequence[str], objectives: list[str], seed: int) -> "Study":
     study = optuna.create_study(
         study_name=digest([objectives, sorted(space)]),
         storage=optuna.storages.JournalStorage(JournalFileBackend(str(runs.root() / JOURNAL))),
-        sampler=optuna.samplers.TPESampler(seed=seed),
         directions=directions,
         load_if_exists=True,
     )
+    # a search that goes on with the seed it began with would draw its first trials again
+    study.sampler = optuna.samplers.TPESampler(seed=(seed + len(study.trials)) % 2**32)
     for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     return study

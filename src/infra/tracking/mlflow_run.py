@@ -30,6 +30,11 @@ class Series(NamedTuple):
     rate: bool
 
 
+#: keys of the command line that ``params`` has, under a shorter name
+SHOWN = {
+    "model", "backend", "quantization", "experts.active", "load.dtype", "load.device",
+    "load.threads", "prompts", "sampling.temperature", "sampling.max_tokens", "seed",
+}  # fmt: skip
 #: MLflow's page shows ``system/`` in a tab of its own
 SERIES = (
     Series("series/tokens_per_s", "tokens", 1, rate=True),
@@ -63,8 +68,8 @@ def name(record: Record) -> str:
     return plan["name"] or " ".join(filter(None, [*parts, plan["model"]["name"]]))
 
 
-def params(record: Record) -> dict[str, str]:
-    """Few and short; plan.yaml has all."""
+def params(record: Record, swept: Mapping[str, str]) -> dict[str, str]:
+    """Few and short, with what else was ``swept``; plan.yaml has all."""
     plan, facts = record.plan, record.facts
     load = vars(facts) if facts else plan["load"]
     found = {
@@ -81,6 +86,7 @@ def params(record: Record) -> dict[str, str]:
         "seed": plan["sampling"]["seed"],
         "repeat": plan["repeat"],
     }
+    found = {legal(key): value for key, value in swept.items()} | found
     return {key: str(value)[:SHORT] for key, value in found.items() if value is not None}
 
 

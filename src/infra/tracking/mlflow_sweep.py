@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,23 @@ def _adopt(run: str, sweep: str, store: Store) -> None:
     for child in store.client.search_runs([store.experiment], f"tags.sweep = '{sweep}'"):
         if "mlflow.parentRunId" not in child.data.tags:
             store.client.set_tag(child.info.run_id, "mlflow.parentRunId", run)
+
+
+def swept(folder: Path, key: tuple[str, int], shown: Collection[str]) -> dict[str, str]:
+    """What the sweep in ``folder`` chose for its cell ``key``, an identity and a repeat, by the
+    last word of the command line's keys, but for those that are ``shown``; nothing where sweep.json
+    is on another machine."""
+    try:
+        data = json.loads((folder / "sweep.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    cells = (cell for cell in data["cells"] if (cell["identity"], cell["repeat"]) == key)
+    pairs = (word.lstrip("+").split("=", 1) for cell in cells for word in cell["overrides"])
+    return {
+        axis.rpartition(".")[2]: value
+        for axis, value in pairs
+        if axis in data["axes"] and axis not in shown
+    }
 
 
 def is_closed(folder: Path, store: Store) -> bool:

@@ -114,7 +114,8 @@ def _send(found: Record, folder: Path, store: Store) -> str:
     from mlflow.entities import Param  # noqa: PLC0415  # heavy
 
     client = store.client
-    tags, params = mlflow_run.tags(found, folder.name), mlflow_run.params(found)
+    tags = mlflow_run.tags(found, folder.name)
+    params = mlflow_run.params(found, _swept(found, folder))
     tags |= _belonging(found, folder, store)
     start, end = (mlflow_run.milliseconds(t) for t in (found.started, mlflow_run.ended(found)))
     run = client.create_run(store.experiment, start, tags, mlflow_run.name(found)).info.run_id
@@ -126,6 +127,14 @@ def _send(found: Record, folder: Path, store: Store) -> str:
     _send_spans(found, folder, store, run)
     client.set_terminated(run, found.status, end)
     return str(run)
+
+
+def _swept(found: Record, folder: Path) -> dict[str, str]:
+    if not found.plan["sweep"]:
+        return {}
+    sweep = folder.parent / "sweeps" / found.plan["sweep"]
+    key = found.plan.get("cell") or found.identity, found.plan["repeat"]
+    return mlflow_sweep.swept(sweep, key, mlflow_run.SHOWN)
 
 
 def _stage(found: Record, folder: Path, staged: Path) -> None:

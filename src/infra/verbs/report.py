@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
         return 0
     rows = select(words)
     if not rows:
-        raise Refused("There is no run to report on: python -m infra makes one.")
+        none = "There is no run to report on: python -m infra makes one."
+        raise Refused(f"No run fits {' '.join(words)}." if words else none)
     print(report.write_rows(" ".join(words) or "all runs", rows))
     return 0
